@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# What the scripts have in common: speaking, stopping, and installing what a
+# fresh Debian or Ubuntu machine lacks.  Sourced by bash, never run.
+#
+# Nothing is installed, and no package list is fetched, if all that is asked
+# for is there already.  UAIO_NO_INSTALL=1 forbids installing altogether.
+
+umask 022
+
+# say TEXT...: one line about what is going on.
+say() {
+    printf '==> %s\n' "$*"
+}
+
+# die TEXT...: stop with a reason.
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# have PROGRAM: is it there?
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# as_root COMMAND...: asks for a password only where there is a terminal to ask at.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        env "$@"
+    elif [ -t 0 ]; then
+        sudo env "$@"
+    else
+        sudo -n env "$@"
+    fi
+}
+
+# Its output is shown only if it fails.
+apt_get() {
+    local log status=0
+    log=$(mktemp)
+    as_root DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 \
+        -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 || status=$?
+    [ "$status" -eq 0 ] || tail -n 20 "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
+apt_fresh=no
+
+# apt_install PACKAGE...: all of them, or fail.
+apt_install() {
+    if [ "${UAIO_NO_INSTALL:-0}" = 1 ]; then
+        printf '%s: not installing %s: UAIO_NO_INSTALL=1\n' "${0##*/}" "$*" >&2
+        return 1
+    fi
+    if ! have apt-get; then
+        printf '%s: no apt-get here to install %s with\n' "${0##*/}" "$*" >&2
+        return 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! have sudo; then
+        printf '%s: not installing %s: neither root nor sudo\n' "${0##*/}" "$*" >&2
+        return 1
+    fi
+    say "installing $*"
+    if [ "$apt_fresh" = no ]; then
+        apt_get update || say "the package lists cannot be fetched; trying with those at hand"
+        apt_fresh=yes
+    fi
+    apt_get install --yes --no-install-recommends "$@"
+}
+
+# Which packages are needed for what is missing.  Each prints names or nothing.
+missing_program() { # PROGRAM PACKAGE
+    have "$1" || printf '%s\n' "$2"
+}
+
+missing_header() { # HEADER PACKAGE; true as well if no compiler can tell
+    printf '#include <%s>\n' "$1" | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || printf '%s\n' "$2"
+}
+
+# The tool that CMake will build with: what the presets name, else make.
+missing_build_tool() {
+    if grep -q '"generator": *"Ninja' CMakePresets.json 2>/dev/null ||
+        [ "${CMAKE_GENERATOR:-}" = Ninja ]; then
+        missing_program ninja ninja-build
+    else
+        missing_program make make
+    fi
+}
+
+# need_to_build: a C compiler, CMake, what it drives and what it looks for;
+# stops if they cannot be had.
+need_to_build() {
+    local lacking
+    lacking=$(
+        missing_program "${CC:-cc}" "${CC:-gcc}"
+        missing_header stdio.h libc6-dev
+        missing_program cmake cmake
+        missing_build_tool
+        missing_program pkg-config pkg-config
+        missing_header check.h check
+    )
+    if [ -n "$lacking" ]; then
+        # shellcheck disable=SC2086 # a list of words
+        apt_install $lacking || die "cannot build without: ${lacking//$'\n'/ }"
+    fi
+    need_cmake
+}
+
+# The same number as in CMakeLists.txt.
+need_cmake() {
+    local found oldest
+    found=$(cmake --version | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
+    oldest=$(printf '%s\n' 3.25 "$found" | sort -V | head -n 1)
+    [ "$oldest" = 3.25 ] || die "CMake 3.25 or newer is needed, but $(command -v cmake) is $found" \
+        "(Debian 12 and Ubuntu 24.04 have a newer one; elsewhere see https://cmake.org)"
+}
+
+# want_sanitizers: clang has its runtimes in a package of their own.
+want_sanitizers() {
+    local major runtime
+    "${CC:-cc}" --version | grep clang >/dev/null || return 0
+    runtime=$("${CC:-cc}" -print-file-name="libclang_rt.asan-$(uname -m).a")
+    [ ! -f "$runtime" ] || return 0
+    major=$("${CC:-cc}" -dumpversion)
+    apt_install "libclang-rt-${major%%.*}-dev" || say "clang's sanitizers cannot be had"
+}
+
+# want PROGRAM PACKAGE WHAT-FOR: install it if that can be done, else go on.
+want() {
+    have "$1" && return
+    apt_install "$2" && have "$1" && return
+    say "$1 cannot be had: $3"
+}
+
+cores() {
+    nproc 2>/dev/null || echo 2
+}
