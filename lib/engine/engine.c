@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine.h"
+#include "config.h"
+#include "order.h"
+#include "positioned.h"
+#include "stats.h"
+#include "os/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <unistd.h>
+
+/* Bytes of an I/O thread's stack: its own needs are below 4 KiB, but a
+ * callback may have to run on it (notify.h). */
+#define STACK_BYTES (256 * 1024)
+
+static struct pool pool;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void arrive(struct pool *pool, struct pool_job *job);
+static bool claim(struct pool *pool, struct pool_job *job);
+static void run(struct pool *pool, struct pool_job *job);
+static void leave(struct pool *pool, struct pool_job *job);
+static void unclaim(struct pool *pool, struct pool_job *job);
+static void idle(struct pool *pool);
+
+/*
+ * One CPU is the submitter's: on what does not sleep, more workers than the
+ * others only take turns with it.
+ */
+static unsigned cpu_limit(void)
+{
+    unsigned cpus = pool__cpus();
+    return cpus > 1 ? cpus - 1 : 1;
+}
+
+static void init(void)
+{
+    static const struct pool_hooks hooks = {
+        .arrive = arrive,
+        .claim = claim,
+        .unclaim = unclaim,
+        .run = run,
+        .leave = leave,
+        .idle = idle,
+    };
+    const struct config *settings = uaio__config();
+    const struct pool_config config = {
+        .hooks = &hooks,
+        .name = "uaio-io",
+        .stack = STACK_BYTES,
+        .max_threads = settings->threads,
+        .cpu_limit = cpu_limit(),
+        .idle_ms = settings->idle_ms,
+    };
+    pool__init(&pool, &config);
+    notify__init(settings->idle_ms);
+    uaio__stats_begin();
+}
+
+struct pool *engine__pool(void)
+{
+    pthread_once(&once, init);
+    return &pool;
+}
+
+/* ---- the end of a request ------------------------------------------------ */
+
+/*
+ * Publish, wake, notify, in this order; the caller has moved the request to
+ * PUBLISHING and lets go of it afterwards.  See request.h on what may be
+ * touched after publish().
+ */
+static void complete(struct request *r, ssize_t result)
+{
+    struct request *list = r->group;
+
+    r->result = result;
+    request__uncount(r);
+    uaio__count_result(result);
+    if (list && result < 0)
+        atomic_store_explicit(&list->list.failed, true, memory_order_relaxed);
+    if (list && list->list.waited)
+        r->group = NULL; /* over now, not after its notification */
+    r->face->publish(r->cookie, result);
+    request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
+    wait__wake(r);
+    if (list && list->list.waited)
+        list__member_over(list);
+    notify__send(r);
+}
+
+/* ---- the pool's hooks ---------------------------------------------------- */
+
+static void arrive(struct pool *p, struct pool_job *job)
+{
+    order__arrive(p, request__of_job(job));
+}
+
+static bool claim(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_job(job);
+
+    (void)p;
+    return request__move(r, request__id(r).generation, REQUEST_QUEUED, REQUEST_RUNNING);
+}
+
+static void run(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_job(job);
+    /* Without a lane there was no memory to keep its order. */
+    ssize_t result = r->lane ? operation__run(&r->operation, false) : -EAGAIN;
+
+    (void)p;
+    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+    complete(r, result);
+}
+
+static void leave(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_job(job);
+
+    order__leave(p, r, r->result);
+    request__release(r);
+}
+
+static void idle(struct pool *p)
+{
+    (void)p;
+    request__trim();
+    order__trim();
+}
+
+/* ---- submission ---------------------------------------------------------- */
+
+static enum counter counter_of(const struct operation *op)
+{
+    return op->kind == OPERATION_READ ? STAT_READS
+           : op->kind == OPERATION_WRITE ? STAT_WRITES
+                                         : STAT_SYNCS;
+}
+
+/*
+ * A new request.  At the bound, requests that are over may still wait in the
+ * pool for their leave: let them go, then try once more.
+ */
+static struct request *new_request(enum request_state state)
+{
+    struct request *r = request__new(state, true);
+    sigset_t mask;
+
+    if (r)
+        return r;
+    pool__enter(&pool, &mask);
+    pool__exit(&pool, &mask);
+    r = request__new(state, true);
+    if (!r)
+        uaio__count(STAT_REFUSED);
+    return r;
+}
+
+static enum request_state first_state(const struct operation *op, bool over)
+{
+    if (over)
+        return REQUEST_RUNNING;
+    return operation__is_sync(op) || operation__ordered(op) ? REQUEST_HELD : REQUEST_QUEUED;
+}
+
+static enum help help_for(const struct operation *op)
+{
+    if (op->stream)
+        return HELP_NEVER;
+    return op->kind == OPERATION_WRITE ? HELP_UNLIMITED : HELP_ALWAYS;
+}
+
+static struct request *make_request(const struct submission *s, ssize_t result)
+{
+    bool over = result != OPERATION_PENDING;
+    struct request *r = new_request(first_state(&s->operation, over));
+
+    if (!r)
+        return NULL;
+    r->over = over;
+    r->result = result;
+    atomic_store_explicit(&r->help, help_for(&s->operation), memory_order_relaxed);
+    r->face = s->face;
+    r->cookie = s->cookie;
+    r->operation = s->operation;
+    r->notice = s->notice;
+    if (s->list)
+        list__join(s->list, r);
+    pool__job_init(&r->job, s->priority, s->operation.blocking ? POOL_BLOCKING : POOL_CPU);
+    return r;
+}
+
+static ssize_t prepare_operation(struct submission *s, bool *refused)
+{
+    struct operation *op = &s->operation;
+    ssize_t result;
+    int err;
+
+    if (operation__is_sync(op)) {
+        err = operation__prepare_sync(op);
+        *refused = err != 0;
+        return err ? err : OPERATION_PENDING;
+    }
+    result = operation__prepare(op, uaio__config()->inline_reads, refused);
+    if (*refused)
+        return -EINVAL;
+    if (op->tried)
+        uaio__count(result == OPERATION_PENDING ? STAT_INLINE_MISSES : STAT_INLINE_HITS);
+    return result;
+}
+
+ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused)
+{
+    ssize_t result;
+
+    *request = NULL;
+    *refused = false;
+    engine__pool();
+    result = prepare_operation(s, refused);
+    if (*refused)
+        return result;
+    uaio__count(counter_of(&s->operation));
+    if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE) {
+        uaio__count_result(result);
+        if (s->list && result < 0)
+            atomic_store_explicit(&s->list->list.failed, true, memory_order_relaxed);
+        return result;
+    }
+    *request = make_request(s, result);
+    if (!*request) {
+        *refused = true;
+        return -EAGAIN;
+    }
+    if (operation__is_sync(&s->operation))
+        order__identify(&pool);
+    return result;
+}
+
+void engine__add(struct batch *batch, struct request *r)
+{
+    if (r->over) {
+        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+        complete(r, r->result);
+        request__release(r);
+        return;
+    }
+    r->job.posted = batch->newest;
+    batch->newest = &r->job;
+    if (!batch->oldest)
+        batch->oldest = &r->job;
+    batch->blocking = batch->blocking || r->job.class == POOL_BLOCKING;
+}
+
+void engine__post(struct batch *batch)
+{
+    if (batch->newest)
+        pool__post(&pool, batch->newest, batch->oldest,
+                   batch->blocking ? POOL_BLOCKING : POOL_CPU);
+}
+
+/* ---- waiters that help --------------------------------------------------- */
+
+static bool may_help(const struct request *r)
+{
+    switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
+    case HELP_ALWAYS:
+        return true;
+    case HELP_UNLIMITED:
+        return !uaio__file_size_limited();
+    default:
+        return false;
+    }
+}
+
+bool engine__helpable(struct request_id id)
+{
+    struct request *r = request__at(id);
+
+    return r && request__state(r, id.generation) == REQUEST_QUEUED &&
+           atomic_load_explicit(&r->help, memory_order_relaxed) != HELP_NEVER;
+}
+
+int engine__help(struct request_id id)
+{
+    struct request *r = request__at(id);
+    ssize_t result;
+
+    if (!engine__helpable(id) || !may_help(r) ||
+        !request__move(r, id.generation, REQUEST_QUEUED, REQUEST_RUNNING))
+        return 0;
+    result = operation__run(&r->operation, true);
+    if (result == -EINTR) {
+        pool__requeue(&pool, &r->job);
+        return -EINTR;
+    }
+    uaio__count(STAT_HELPED);
+    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+    complete(r, result);
+    pool__retire(&pool, &r->job);
+    return 1;
+}
+
+static void unclaim(struct pool *p, struct pool_job *job)
+{
+    (void)p;
+    request__advance(request__of_job(job), REQUEST_RUNNING, REQUEST_QUEUED);
+}
+
+/* ---- cancellation -------------------------------------------------------- */
+
+static void finish_cancelled(struct request *r)
+{
+    complete(r, -ECANCELED);
+    pool__retire_now(&pool, &r->job);
+}
+
+/* The state of a request that is not about to change by itself: what is being
+ * published will be in a moment. */
+static enum request_state settled_state(const struct request *r, uint32_t generation)
+{
+    enum request_state state;
+
+    while ((state = request__state(r, generation)) == REQUEST_PUBLISHING)
+        sched_yield();
+    return state;
+}
+
+enum cancel_result engine__cancel(struct request_id id)
+{
+    struct request *r = request__at(id);
+
+    for (;;) {
+        enum request_state state = r ? settled_state(r, id.generation) : REQUEST_FREE;
+        if (state == REQUEST_FREE || state == REQUEST_DONE)
+            return CANCEL_OVER;
+        if (state == REQUEST_RUNNING)
+            return CANCEL_RUNNING;
+        if (request__move(r, id.generation, state, REQUEST_PUBLISHING)) {
+            finish_cancelled(r);
+            return CANCEL_DONE;
+        }
+    }
+}
+
+/* What a pass over a descriptor's requests has found. */
+struct sweep {
+    struct pool_job *cancelled; /* chained by `posted`, which is free by now */
+    bool running;
+    bool publishing;
+};
+
+/* [pool.lock] */
+static void sweep_one(struct sweep *sweep, struct request *r)
+{
+    uint32_t generation = request__id(r).generation;
+
+    for (;;) {
+        enum request_state state = request__state(r, generation);
+        if (state == REQUEST_RUNNING)
+            sweep->running = true;
+        if (state == REQUEST_PUBLISHING)
+            sweep->publishing = true;
+        if (state != REQUEST_HELD && state != REQUEST_QUEUED)
+            return;
+        if (request__move(r, generation, state, REQUEST_PUBLISHING)) {
+            r->job.posted = sweep->cancelled;
+            sweep->cancelled = &r->job;
+            return;
+        }
+    }
+}
+
+enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
+{
+    bool cancelled = false;
+    struct sweep sweep;
+    sigset_t mask;
+
+    engine__pool();
+    do {
+        sweep = (struct sweep){0};
+        pool__enter(&pool, &mask);
+        for (struct request *r = order__first(fd); r; r = order__next(r))
+            if (r->face == face)
+                sweep_one(&sweep, r);
+        pool__exit(&pool, &mask);
+        cancelled = cancelled || sweep.cancelled;
+        for (struct pool_job *job = sweep.cancelled, *next; job; job = next) {
+            next = job->posted;
+            finish_cancelled(request__of_job(job));
+        }
+        if (sweep.publishing)
+            sched_yield(); /* look again when it is settled */
+    } while (sweep.publishing);
+    return sweep.running ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
+}
+
+/* ---- tuning -------------------------------------------------------------- */
+
+void engine__tune(int threads, int expected_requests, int idle_seconds)
+{
+    const struct config *config = uaio__config();
+    unsigned idle_ms = config->idle_ms;
+
+    engine__pool();
+    if (idle_seconds > 0 && !config->idle_fixed)
+        idle_ms = idle_seconds < 3600 ? (unsigned)idle_seconds * 1000 : 3600000;
+    if (threads < 1)
+        threads = 1;
+    if (threads > POOL_MAX_THREADS)
+        threads = POOL_MAX_THREADS;
+    pool__resize(&pool, config->threads_fixed ? config->threads : (unsigned)threads, idle_ms);
+    if (expected_requests > 0)
+        request__reserve((unsigned)expected_requests);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine, as the faces see it: submit, wait, help, cancel.
+ *
+ * A face fills in a struct submission, and gets back either a result that is
+ * there already (nothing was queued, no request exists) or the id of a request
+ * in flight.  Everything is O(1) in the number of requests in flight and of
+ * descriptors in use.
+ */
+#ifndef UAIO_ENGINE_H
+#define UAIO_ENGINE_H
+
+#include "list.h"
+#include "notify.h"
+#include "operation.h"
+#include "request.h"
+#include "wait.h"
+
+/* What a face wants done. */
+struct submission {
+    struct operation operation; /* kind, fd, buffer, nbytes, offset */
+    unsigned priority;          /* 0 (the highest) .. POOL_PRIORITIES - 1 */
+    struct notice notice;
+    const struct request_face *face;
+    void *cookie;
+    struct request *list; /* which it joins, or NULL */
+};
+
+/* Requests that are ready to be posted, the newest first. */
+struct batch {
+    struct pool_job *newest;
+    struct pool_job *oldest;
+    bool blocking;
+};
+
+/*
+ * Prepare the submission, and do it if it cannot block.  One of
+ *   *refused         the call fails with the result: -EAGAIN, -EINVAL, or for
+ *                    a sync -EBADF
+ *   *request NULL    it is over with that result, which the face publishes;
+ *                    there is nobody to notify
+ *   else             the face stores the request's id in the control block,
+ *                    and then calls engine__add()
+ */
+ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused);
+
+/* Add a prepared request to those that engine__post() starts. */
+void engine__add(struct batch *batch, struct request *r);
+
+void engine__post(struct batch *batch);
+
+/*
+ * Run the request in the calling thread, if it is still queued and is one
+ * that a waiter may run.  1: it is done.  0: it is not ours to run.  -EINTR: a
+ * signal came before anything was done, and the request is queued again.
+ */
+int engine__help(struct request_id id);
+
+/* Would it be worth a try? */
+bool engine__helpable(struct request_id id);
+
+struct pool *engine__pool(void);
+
+enum cancel_result {
+    CANCEL_DONE,    /* cancelled: published and notified */
+    CANCEL_RUNNING, /* it goes on */
+    CANCEL_OVER,    /* it was over already */
+};
+
+enum cancel_result engine__cancel(struct request_id id);
+
+/* All requests of the face on the descriptor, together. */
+enum cancel_result engine__cancel_all(int fd, const struct request_face *face);
+
+/* glibc's aio_init(): settings from the environment go before these.
+ * Negative: no change. */
+void engine__tune(int threads, int expected_requests, int idle_seconds);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "notify.h"
+#include "list.h"
+#include "os/thread.h"
+#include "signal_queue.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* Callbacks at once; the rest waits for one of them to end. */
+#define MAX_CALLBACKS POOL_MAX_THREADS
+
+static struct pool pool;
+
+static void run_notice(struct pool *p, struct pool_job *job);
+
+void notify__init(unsigned idle_ms)
+{
+    static const struct pool_hooks hooks = {.run = run_notice};
+    const struct pool_config config = {
+        .hooks = &hooks,
+        .name = "uaio-notify",
+        .max_threads = MAX_CALLBACKS,
+        .idle_ms = idle_ms,
+    };
+    pool__init(&pool, &config);
+}
+
+struct pool *notify__pool(void)
+{
+    return &pool;
+}
+
+int notify__check(const struct notice *notice)
+{
+    switch (notice->kind) {
+    case NOTICE_NONE:
+        return 0;
+    case NOTICE_THREAD:
+        return notice->function ? 0 : -EINVAL;
+    case NOTICE_THREAD_ID:
+        if (notice->thread_id <= 0)
+            return -EINVAL;
+        /* fall through */
+    case NOTICE_SIGNAL:
+        return notice->signal >= 0 && notice->signal <= uaio__signal_max() ? 0 : -EINVAL;
+    }
+    return -EINVAL;
+}
+
+/* False: the queue is full. */
+static bool send_signal(const struct notice *notice)
+{
+    pid_t thread = notice->kind == NOTICE_THREAD_ID ? notice->thread_id : 0;
+
+    if (notice->signal == 0)
+        return true; /* a zero-filled sigevent */
+    return uaio__signal_queue(thread, notice->signal, notice->value) != -EAGAIN;
+}
+
+/* Deliver it here and now; false if it needs a thread or the queue is full. */
+static bool deliver(const struct notice *notice)
+{
+    if (notice->kind == NOTICE_NONE)
+        return true;
+    if (notice->kind == NOTICE_THREAD || !send_signal(notice))
+        return false;
+    uaio__count(STAT_SIGNALS);
+    return true;
+}
+
+/* The notice is delivered, or its callback is over. */
+static void delivered(void *arg)
+{
+    struct request *r = arg;
+
+    if (r->group)
+        list__member_over(r->group);
+    request__release(r);
+}
+
+void notify__send(struct request *r)
+{
+    request__hold(r);
+    if (deliver(&r->notice)) {
+        delivered(r);
+        return;
+    }
+    pool__job_init(&r->notice_job, 0, POOL_BLOCKING);
+    pool__post(&pool, &r->notice_job, &r->notice_job, POOL_BLOCKING);
+}
+
+/* ---- in a thread of the pool --------------------------------------------- */
+
+static void resend(struct request *r)
+{
+    struct timespec pause = {0, 1000000};
+
+    while (!deliver(&r->notice)) {
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 64000000)
+            pause.tv_nsec *= 2;
+    }
+    delivered(r);
+}
+
+static void restore(void *mask)
+{
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+/*
+ * The program's code, in a thread such as it expects: no signal blocked, may
+ * be cancelled.  The cleanups count for pthread_exit() and cancellation too.
+ */
+static void call_back(struct request *r)
+{
+    sigset_t none, mask;
+    int state;
+
+    uaio__count(STAT_CALLBACKS);
+    sigemptyset(&none);
+    pthread_cleanup_push(delivered, r);
+    pthread_sigmask(SIG_SETMASK, &none, &mask);
+    pthread_cleanup_push(restore, &mask);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+    r->notice.function(r->notice.value);
+    pthread_setcancelstate(state, &state);
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &state);
+    pthread_cleanup_pop(1);
+    pthread_cleanup_pop(1);
+}
+
+static void *attributed_main(void *arg)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
+    call_back(arg);
+    return NULL;
+}
+
+/* A thread made as the program asks: 0, or an errno. */
+static int start_attributed(struct request *r)
+{
+    pthread_t thread;
+    int detached = PTHREAD_CREATE_JOINABLE;
+    int err;
+    sigset_t mask;
+
+    pthread_attr_getdetachstate(r->notice.attributes, &detached);
+    pool__signals_block(&mask);
+    err = pthread_create(&thread, r->notice.attributes, attributed_main, r);
+    if (!err && detached == PTHREAD_CREATE_JOINABLE)
+        pthread_detach(thread);
+    pool__signals_restore(&mask);
+    return err;
+}
+
+static void run_notice(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_notice_job(job);
+
+    (void)p;
+    if (r->notice.kind != NOTICE_THREAD)
+        resend(r);
+    else if (!r->notice.attributes || start_attributed(r) != 0)
+        call_back(r);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a request does: one read, write or sync, as ordinary system calls.
+ *
+ * operation__prepare() runs in the submitting thread.  It finds out what the
+ * descriptor is and does the operation there and then if that cannot block: a
+ * read that the page cache can serve.  operation__run() runs in a thread that
+ * may block.  Neither touches anything but the descriptor and the buffer, or
+ * takes a lock; neither is a cancellation point.
+ *
+ * Only success is taken from an attempt that must not block.  Any error sends
+ * the operation to the pool, whose plain call tells for certain.
+ */
+#ifndef UAIO_OPERATION_H
+#define UAIO_OPERATION_H
+
+#include "queue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum operation_kind {
+    OPERATION_READ,
+    OPERATION_WRITE,
+    OPERATION_SYNC,     /* fsync */
+    OPERATION_DATASYNC, /* fdatasync */
+    OPERATION_LIST,     /* nothing: stands for a list of requests */
+    OPERATION_KINDS,
+};
+
+/* Which file: two descriptors of one file have the same. */
+struct file_identity {
+    uint64_t device;
+    uint64_t inode;
+};
+
+struct operation {
+    uint8_t kind;     /* enum operation_kind */
+    bool stream;      /* no file position: a pipe, a socket, a terminal */
+    bool append;      /* a write with O_APPEND */
+    bool blocking;    /* expected to sleep rather than to compute */
+    bool tried;       /* prepare() has tried to do it */
+    bool identified;  /* `file` is known (syncs only) */
+    int error;        /* sync: the errno of a covered request that failed, or 0 */
+    int fd;
+    union {
+        struct { /* reads and writes */
+            void *buffer;
+            size_t nbytes;  /* at most SSIZE_MAX */
+            int64_t offset; /* ignored for streams */
+            size_t done;    /* bytes that prepare() has read already */
+        };
+        struct { /* syncs */
+            struct file_identity file;
+            struct queue_node barrier_node; /* order.c's, while the sync is held */
+        };
+    };
+};
+
+/* What prepare() returns if the operation is still to be run. */
+#define OPERATION_PENDING ((ssize_t)INT32_MIN)
+
+/*
+ * Classify a read or write, and do it if that cannot block.  Its result (>= 0
+ * or -errno), which is to be published, or OPERATION_PENDING.  *invalid is set
+ * if the offset is negative and matters: the call must be refused.
+ */
+ssize_t operation__prepare(struct operation *op, bool may_inline, bool *invalid);
+
+/* Prepare a sync: 0, or -EBADF if the descriptor is not open. */
+int operation__prepare_sync(struct operation *op);
+
+/*
+ * Do it, blocking for as long as it takes.  The result, or -errno.  With
+ * `interruptible`, -EINTR if a signal came before anything was done; else
+ * that is tried again.
+ */
+ssize_t operation__run(const struct operation *op, bool interruptible);
+
+/* Must order be kept among operations of one descriptor and direction? */
+static inline bool operation__ordered(const struct operation *op)
+{
+    return op->append || (op->stream && op->kind <= OPERATION_WRITE);
+}
+
+static inline bool operation__is_sync(const struct operation *op)
+{
+    return op->kind == OPERATION_SYNC || op->kind == OPERATION_DATASYNC;
+}
+
+/* fstat(2), in terms of this file: 0 or -errno. */
+int operation__identify(int fd, struct file_identity *file);
+
+#endif

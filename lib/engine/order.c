@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+#include "order.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum direction { INWARD, OUTWARD, DIRECTIONS };
+
+/* One direction of a stream, or the appends of a file. */
+struct turn {
+    struct request *owner; /* the one that may run */
+    struct queue held;     /* those after it */
+};
+
+enum identity {
+    UNKNOWN,
+    KNOWN,
+    UNKNOWABLE,
+};
+
+struct lane {
+    struct slab_slot slot;
+    int fd;
+    uint32_t serial;              /* tells this lane from a later one of the same fd */
+    enum identity identity;
+    struct file_identity file;    /* if KNOWN */
+    struct queue requests;        /* all in flight, oldest first */
+    struct turn turn[DIRECTIONS];
+    struct queue syncs;           /* syncs that wait for this lane, oldest first */
+    struct lane *next_same_fd;    /* hash chain */
+    struct lane *next_same_file;  /* hash chain, if KNOWN */
+    struct queue_node unknown_node; /* in `unknown`, if UNKNOWN */
+};
+
+#define FIRST_BUCKETS 256u
+
+static struct lane *first_fd_buckets[FIRST_BUCKETS], *first_file_buckets[FIRST_BUCKETS];
+
+static struct {
+    struct slab slab;
+    struct lane **by_fd;
+    struct lane **by_file;
+    unsigned buckets; /* a power of two */
+    unsigned lanes;
+    uint32_t serial;
+    uint32_t arrival;
+    struct queue unknown;  /* lanes whose file is UNKNOWN */
+    struct queue barriers; /* syncs that are held */
+} order = {
+    .slab = {.slot_size = (sizeof(struct lane) + 63) & ~(size_t)63},
+    .by_fd = first_fd_buckets,
+    .by_file = first_file_buckets,
+    .buckets = FIRST_BUCKETS,
+    .unknown = {{&order.unknown.ring, &order.unknown.ring}},
+    .barriers = {{&order.barriers.ring, &order.barriers.ring}},
+};
+
+/* ---- lanes --------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t x)
+{
+    x *= UINT64_C(0x9e3779b97f4a7c15);
+    return x ^ x >> 32;
+}
+
+static struct lane **fd_bucket(int fd)
+{
+    return &order.by_fd[mix((unsigned)fd) & (order.buckets - 1)];
+}
+
+static struct lane **file_bucket(const struct file_identity *file)
+{
+    return &order.by_file[mix(file->inode ^ mix(file->device)) & (order.buckets - 1)];
+}
+
+static bool same_file(const struct file_identity *a, const struct file_identity *b)
+{
+    return a->inode == b->inode && a->device == b->device;
+}
+
+static struct lane *find(int fd)
+{
+    struct lane *lane = *fd_bucket(fd);
+    while (lane && lane->fd != fd)
+        lane = lane->next_same_fd;
+    return lane;
+}
+
+static void enter_file(struct lane *lane)
+{
+    struct lane **bucket = file_bucket(&lane->file);
+    lane->next_same_file = *bucket;
+    *bucket = lane;
+}
+
+static void enter_fd(struct lane *lane)
+{
+    struct lane **bucket = fd_bucket(lane->fd);
+    lane->next_same_fd = *bucket;
+    *bucket = lane;
+}
+
+/* Twice the buckets; or, if there is no memory, longer chains. */
+static void grow(void)
+{
+    unsigned old = order.buckets;
+    struct lane **by_fd = order.by_fd, **by_file = order.by_file;
+    size_t nbytes = (size_t)old * 2 * sizeof *by_fd;
+    void *fresh = mmap(NULL, nbytes * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                       -1, 0);
+
+    if (fresh == MAP_FAILED)
+        return;
+    order.by_fd = fresh;
+    order.by_file = order.by_fd + (size_t)old * 2;
+    order.buckets = old * 2;
+    for (unsigned i = 0; i < old; i++) {
+        for (struct lane *lane = by_fd[i], *next; lane; lane = next) {
+            next = lane->next_same_fd;
+            enter_fd(lane);
+        }
+        for (struct lane *lane = by_file[i], *next; lane; lane = next) {
+            next = lane->next_same_file;
+            enter_file(lane);
+        }
+    }
+    if (by_fd != first_fd_buckets)
+        munmap(by_fd, nbytes);
+}
+
+static struct lane *open_lane(int fd)
+{
+    struct lane *lane = find(fd);
+
+    if (lane)
+        return lane;
+    lane = (struct lane *)(void *)slab__get(&order.slab);
+    if (!lane)
+        return NULL;
+    if (++order.lanes > order.buckets * 2)
+        grow();
+    lane->fd = fd;
+    lane->serial = ++order.serial;
+    lane->identity = UNKNOWN;
+    queue_init(&lane->requests);
+    queue_init(&lane->syncs);
+    for (int d = 0; d < DIRECTIONS; d++) {
+        lane->turn[d].owner = NULL;
+        queue_init(&lane->turn[d].held);
+    }
+    enter_fd(lane);
+    queue_push_back(&order.unknown, &lane->unknown_node);
+    return lane;
+}
+
+static void identify(struct lane *lane, const struct file_identity *file)
+{
+    if (lane->identity != UNKNOWN)
+        return;
+    queue_remove(&lane->unknown_node);
+    lane->identity = file ? KNOWN : UNKNOWABLE;
+    if (file) {
+        lane->file = *file;
+        enter_file(lane);
+    }
+}
+
+static void close_lane(struct lane *lane)
+{
+    struct lane **at = fd_bucket(lane->fd);
+
+    while (*at != lane)
+        at = &(*at)->next_same_fd;
+    *at = lane->next_same_fd;
+    if (lane->identity == UNKNOWN)
+        queue_remove(&lane->unknown_node);
+    if (lane->identity == KNOWN) {
+        at = file_bucket(&lane->file);
+        while (*at != lane)
+            at = &(*at)->next_same_file;
+        *at = lane->next_same_file;
+    }
+    slab__put(&order.slab, &lane->slot);
+    order.lanes--;
+}
+
+static struct request *of_lane_node(struct queue_node *node)
+{
+    return node ? queue_entry(node, struct request, lane_node) : NULL;
+}
+
+static struct request *of_job_node(struct queue_node *node)
+{
+    return node ? queue_entry(node, struct request, job.node) : NULL;
+}
+
+struct request *order__first(int fd)
+{
+    struct lane *lane = find(fd);
+    return lane ? of_lane_node(queue_first(&lane->requests)) : NULL;
+}
+
+struct request *order__next(const struct request *r)
+{
+    return of_lane_node(queue_next(&r->lane->requests, &r->lane_node));
+}
+
+/* ---- holding and letting go --------------------------------------------- */
+
+static bool is_older(const struct request *a, const struct request *b)
+{
+    return (int32_t)(a->arrival - b->arrival) < 0;
+}
+
+/* Nothing holds the request up any more.  If it was cancelled meanwhile, its
+ * canceller retires it. */
+static void let_go(struct pool *pool, struct request *r)
+{
+    if (request__move(r, request__id(r).generation, REQUEST_HELD, REQUEST_QUEUED))
+        pool__ready(pool, &r->job);
+}
+
+static void park(struct pool *pool, struct request *r)
+{
+    r->parked = true;
+    pool__hold(pool, 1);
+}
+
+static void unpark(struct pool *pool, struct request *r)
+{
+    queue_remove(&r->job.node);
+    r->parked = false;
+    pool__hold(pool, -1);
+}
+
+static struct turn *turn_of(const struct request *r)
+{
+    return &r->lane->turn[r->operation.kind == OPERATION_WRITE ? OUTWARD : INWARD];
+}
+
+static void wait_turn(struct pool *pool, struct request *r)
+{
+    struct turn *turn = turn_of(r);
+
+    if (turn->owner) {
+        queue_push_back(&turn->held, &r->job.node);
+        park(pool, r);
+    } else {
+        turn->owner = r;
+        let_go(pool, r);
+    }
+}
+
+static void pass_turn(struct pool *pool, struct request *r)
+{
+    struct turn *turn = turn_of(r);
+
+    if (turn->owner != r)
+        return;
+    turn->owner = of_job_node(queue_first(&turn->held));
+    if (turn->owner) {
+        unpark(pool, turn->owner);
+        let_go(pool, turn->owner);
+    }
+}
+
+/* ---- syncs --------------------------------------------------------------- */
+
+/* Does the lane have a request in flight that is older than the sync? */
+static bool lane_blocks(const struct lane *lane, const struct request *sync)
+{
+    struct request *oldest = of_lane_node(queue_first(&lane->requests));
+    return oldest && is_older(oldest, sync);
+}
+
+/* A lane that the sync must wait for, or NULL. */
+static struct lane *blocking_lane(const struct request *sync)
+{
+    if (lane_blocks(sync->lane, sync))
+        return sync->lane;
+    if (!sync->operation.identified)
+        return NULL;
+    for (struct lane *lane = *file_bucket(&sync->operation.file); lane;
+         lane = lane->next_same_file)
+        if (same_file(&lane->file, &sync->operation.file) && lane_blocks(lane, sync))
+            return lane;
+    return NULL;
+}
+
+/* Park the sync where it must wait, in order of age, or let it go. */
+static void place_sync(struct pool *pool, struct request *sync)
+{
+    struct lane *lane = blocking_lane(sync);
+    struct queue_node *after;
+
+    if (!lane) {
+        queue_remove(&sync->operation.barrier_node);
+        sync->barrier = false;
+        let_go(pool, sync);
+        return;
+    }
+    after = lane->syncs.ring.prev;
+    while (after != &lane->syncs.ring && is_older(sync, of_job_node(after)))
+        after = after->prev;
+    queue_insert_after(after, &sync->job.node);
+    park(pool, sync);
+}
+
+static void arrive_sync(struct pool *pool, struct request *sync)
+{
+    if (sync->operation.identified)
+        identify(sync->lane, &sync->operation.file);
+    sync->barrier = true;
+    queue_push_back(&order.barriers, &sync->operation.barrier_node);
+    place_sync(pool, sync);
+}
+
+/* The lane's oldest request has left: move on the syncs that waited for it. */
+static void advance_syncs(struct pool *pool, struct lane *lane)
+{
+    struct request *sync;
+
+    while ((sync = of_job_node(queue_first(&lane->syncs))) && !lane_blocks(lane, sync)) {
+        unpark(pool, sync);
+        place_sync(pool, sync);
+    }
+}
+
+/* A request failed: the syncs that cover it are to say so. */
+static void tell_syncs(const struct request *r, int error)
+{
+    const struct lane *lane = r->lane;
+
+    for (struct queue_node *node = queue_first(&order.barriers); node;
+         node = queue_next(&order.barriers, node)) {
+        struct request *sync = queue_entry(node, struct request, operation.barrier_node);
+        bool covers = sync->lane == lane ||
+                      (sync->operation.identified && lane->identity == KNOWN &&
+                       same_file(&sync->operation.file, &lane->file));
+        if (covers && is_older(r, sync) && sync->operation.error == 0)
+            sync->operation.error = error;
+    }
+}
+
+/* ---- the gate ------------------------------------------------------------ */
+
+void order__arrive(struct pool *pool, struct request *r)
+{
+    struct lane *lane = open_lane(r->operation.fd);
+
+    r->lane = lane;
+    if (!lane) {
+        /* No memory even for this: it runs, and says so (see engine.c). */
+        if (!request__move(r, request__id(r).generation, REQUEST_HELD, REQUEST_QUEUED) &&
+            request__state(r, request__id(r).generation) != REQUEST_QUEUED)
+            return;
+        pool__ready(pool, &r->job);
+        return;
+    }
+    r->arrival = ++order.arrival;
+    queue_push_back(&lane->requests, &r->lane_node);
+    if (operation__is_sync(&r->operation))
+        arrive_sync(pool, r);
+    else if (operation__ordered(&r->operation))
+        wait_turn(pool, r);
+    else if (request__state(r, request__id(r).generation) == REQUEST_QUEUED)
+        pool__ready(pool, &r->job); /* else a waiter has claimed it already */
+}
+
+void order__leave(struct pool *pool, struct request *r, ssize_t result)
+{
+    struct lane *lane = r->lane;
+    bool oldest;
+
+    if (!lane)
+        return;
+    if (r->parked)
+        unpark(pool, r);
+    if (r->barrier)
+        queue_remove(&r->operation.barrier_node);
+    if (result < 0 && result != -ECANCELED)
+        tell_syncs(r, (int)-result);
+    oldest = queue_first(&lane->requests) == &r->lane_node;
+    queue_remove(&r->lane_node);
+    if (operation__ordered(&r->operation))
+        pass_turn(pool, r);
+    if (oldest)
+        advance_syncs(pool, lane);
+    if (queue_empty(&lane->requests))
+        close_lane(lane);
+}
+
+void order__trim(void)
+{
+    slab__trim(&order.slab);
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+struct unknown_lane {
+    int fd;
+    uint32_t serial;
+    bool found;
+    struct file_identity file;
+};
+
+/* [lock] Give the lanes the files that were found; those that are not what
+ * they were by now need none, as they are younger than the sync. */
+static void note_files(const struct unknown_lane *list, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct lane *lane = find(list[i].fd);
+        if (lane && lane->serial == list[i].serial)
+            identify(lane, list[i].found ? &list[i].file : NULL);
+    }
+}
+
+static unsigned list_unknown(struct unknown_lane *list, unsigned max)
+{
+    unsigned n = 0;
+
+    for (struct queue_node *node = queue_first(&order.unknown); node && n < max;
+         node = queue_next(&order.unknown, node)) {
+        const struct lane *lane = queue_entry(node, struct lane, unknown_node);
+        list[n].fd = lane->fd;
+        list[n++].serial = lane->serial;
+    }
+    return n;
+}
+
+void order__identify(struct pool *pool)
+{
+    struct unknown_lane list[32];
+    unsigned n = 0;
+    sigset_t mask;
+
+    do {
+        pool__enter(pool, &mask);
+        note_files(list, n);
+        n = list_unknown(list, sizeof list / sizeof list[0]);
+        pool__exit(pool, &mask);
+        for (unsigned i = 0; i < n; i++)
+            list[i].found = operation__identify(list[i].fd, &list[i].file) == 0;
+    } while (n > 0);
+}

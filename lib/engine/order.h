@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Order among requests: who must wait for whom.
+ *
+ * All requests of one descriptor that are in flight form its lane, in the
+ * order of arrival, which is the order of the calls.  The lane exists while
+ * there are any; nothing is remembered about an idle descriptor, whose number
+ * may mean another file by then.
+ *
+ *   Seekable descriptors    nothing waits.
+ *   Streams, O_APPEND       one at a time a direction; the rest is held in the
+ *                           lane, in order.  The directions are independent.
+ *   Syncs                   a barrier: held while an older request is in
+ *                           flight in any lane of the same FILE.  The lane's
+ *                           list is in order of age, so its first entry tells
+ *                           in O(1) whether a sync may go; a sync waits in one
+ *                           lane at a time and then looks for the next.
+ *
+ * Which lanes are of the same file is found out when a sync is submitted, and
+ * only then (order__identify): fstat() for every request would cost half of
+ * what a cached write does.
+ *
+ * This is the I/O pool's gate: all functions but order__identify() are called
+ * with that pool's lock held, and all that is here is guarded by it.
+ */
+#ifndef UAIO_ORDER_H
+#define UAIO_ORDER_H
+
+#include "request.h"
+
+/* A posted request has arrived: make it ready, or hold it. */
+void order__arrive(struct pool *pool, struct request *r);
+
+/* A request is over: let go whom it held up, and the request. */
+void order__leave(struct pool *pool, struct request *r, ssize_t result);
+
+/*
+ * Before a sync is posted: find out the files of the descriptors in use.
+ * Takes the pool's lock itself and calls fstat() without it.
+ */
+void order__identify(struct pool *pool);
+
+/*
+ * The first request in flight on the descriptor, and the one after `r` on the
+ * same; NULL at the end.
+ */
+struct request *order__first(int fd);
+struct request *order__next(const struct request *r);
+
+/* Give memory back that no lane uses.  Without the lock. */
+void order__trim(void);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "wait.h"
+
+#include <time.h>
+
+#define SLOTS 64u
+
+/* Each in a cache line of its own: sleepers do not disturb each other. */
+static struct {
+    _Alignas(64) struct event event;
+} slots[SLOTS];
+
+static _Atomic uint64_t taken; /* atomic: a bit a slot in use */
+static atomic_uint shared;     /* atomic: the next slot to be shared */
+
+void wait__begin(struct wait *w)
+{
+    uint64_t bits = atomic_load_explicit(&taken, memory_order_relaxed);
+
+    while (~bits) {
+        unsigned slot = (unsigned)__builtin_ctzll(~bits);
+        /* relaxed: a slot guards no data, only the order on its own words counts. */
+        if (atomic_compare_exchange_weak_explicit(&taken, &bits, bits | UINT64_C(1) << slot,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+            *w = (struct wait){slot, true};
+            return;
+        }
+    }
+    *w = (struct wait){atomic_fetch_add_explicit(&shared, 1, memory_order_relaxed) % SLOTS, false};
+}
+
+void wait__end(struct wait *w)
+{
+    if (w->owned)
+        atomic_fetch_and_explicit(&taken, ~(UINT64_C(1) << w->slot), memory_order_relaxed);
+}
+
+unsigned wait__sequence(const struct wait *w)
+{
+    return uaio__event_sequence(&slots[w->slot].event);
+}
+
+void wait__watch(const struct wait *w, struct request_id id)
+{
+    struct request *r = request__at(id);
+
+    /* acq_rel: pairs with wait__wake(), see wait.h.  If the slot is another
+     * request's by now, its completion wakes us for nothing. */
+    if (r)
+        atomic_fetch_or_explicit(&r->waiters, UINT64_C(1) << w->slot, memory_order_acq_rel);
+}
+
+void wait__unwatch(const struct wait *w, struct request_id id)
+{
+    struct request *r = request__at(id);
+
+    if (r && w->owned)
+        atomic_fetch_and_explicit(&r->waiters, ~(UINT64_C(1) << w->slot), memory_order_relaxed);
+}
+
+int wait__sleep(const struct wait *w, unsigned sequence, int64_t deadline_ns)
+{
+    return uaio__event_wait(&slots[w->slot].event, sequence, deadline_ns);
+}
+
+void wait__wake(struct request *r)
+{
+    uint64_t bits = atomic_exchange_explicit(&r->waiters, 0, memory_order_acq_rel);
+
+    while (bits) {
+        uaio__event_signal(&slots[__builtin_ctzll(bits)].event);
+        bits &= bits - 1;
+    }
+}
+
+int64_t wait__now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}

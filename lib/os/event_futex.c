@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "event.h"
+#include "os/futex.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+static void leave(void *arg)
+{
+    struct event *e = arg;
+    atomic_fetch_sub_explicit(&e->sleepers, 1, memory_order_relaxed);
+}
+
+int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
+{
+    /* Always with a deadline: a wait without one is restarted by the kernel
+     * after a handler with SA_RESTART, a wait with one is not. */
+    struct futex_timespec deadline = futex__timespec(deadline_ns);
+    int type, err = 0;
+
+    atomic_fetch_add_explicit(&e->sleepers, 1, memory_order_seq_cst);
+    pthread_cleanup_push(leave, e);
+    /* syscall() is no cancellation point, so the thread may be cancelled at
+     * any moment of it; it holds nothing that leave() does not give back. */
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    if (syscall(FUTEX_CALL, &e->sequence, FUTEX_WAIT_BITSET, sequence, &deadline, NULL,
+                FUTEX_ANY) != 0)
+        err = errno == EAGAIN ? 0 : -errno;
+    pthread_setcanceltype(type, &type);
+    pthread_cleanup_pop(1);
+    return err;
+}
+
+void uaio__event_signal(struct event *e)
+{
+    atomic_fetch_add_explicit(&e->sequence, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&e->sleepers, memory_order_seq_cst) > 0)
+        syscall(FUTEX_CALL, &e->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}

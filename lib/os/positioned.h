@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a platform can say and do about a descriptor without blocking.
+ *
+ * positioned_linux.c, or positioned_posix.c for any other system.
+ */
+#ifndef UAIO_OS_POSITIONED_H
+#define UAIO_OS_POSITIONED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Does the descriptor have positions, that is: does pread() or (for_write)
+ * pwrite() work on it?  Never blocks.  A closed descriptor has none.
+ */
+bool uaio__has_positions(int fd, bool for_write);
+
+/*
+ * As pread(), but -EAGAIN instead of waiting for a device, and -EOPNOTSUPP
+ * where that cannot be had.  May read less than asked for.
+ */
+ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset);
+
+/*
+ * As write() with O_APPEND, whether or not that is set by now, and without
+ * moving the descriptor's position.  -1 with errno, as pwrite().
+ */
+ssize_t uaio__append(int fd, const void *buffer, size_t nbytes);
+
+/* Is the descriptor in a mode in which uaio__read_nowait() may wait after all? */
+bool uaio__bypasses_cache(int status_flags);
+
+/* May a write raise SIGXFSZ in the calling thread? */
+bool uaio__file_size_limited(void);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "positioned.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+#ifndef RWF_APPEND
+#define RWF_APPEND 0x00000010
+#endif
+
+/*
+ * A vector of no elements: the kernel checks the descriptor for positions and
+ * returns before it comes to the file.  lseek() would say the same but waits
+ * for a read() in another thread, which holds the position's lock.
+ */
+bool uaio__has_positions(int fd, bool for_write)
+{
+    struct iovec none = {NULL, 0};
+    ssize_t n = for_write ? pwritev(fd, &none, 0, 0) : preadv(fd, &none, 0, 0);
+    return n == 0;
+}
+
+/* The system call itself: old musl has no preadv2(). */
+ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset)
+{
+    static atomic_bool missing; /* relaxed: each thread may find out for itself */
+    struct iovec to = {buffer, nbytes};
+    ssize_t n;
+
+    if (atomic_load_explicit(&missing, memory_order_relaxed))
+        return -EOPNOTSUPP;
+    /* The kernel joins the two halves of the position as longs. */
+    n = syscall(SYS_preadv2, fd, &to, 1, (long)offset, (long)(offset >> (sizeof(long) * 4) >>
+                                                              (sizeof(long) * 4)), RWF_NOWAIT);
+    if (n >= 0)
+        return n;
+    if (errno == ENOSYS)
+        atomic_store_explicit(&missing, true, memory_order_relaxed);
+    return -errno;
+}
+
+/* Before RWF_APPEND (Linux 4.16): Linux's pwrite() appends while O_APPEND is
+ * set, which is the nearest. */
+ssize_t uaio__append(int fd, const void *buffer, size_t nbytes)
+{
+    struct iovec from = {(void *)(uintptr_t)buffer, nbytes};
+    ssize_t n = syscall(SYS_pwritev2, fd, &from, 1, 0L, 0L, RWF_APPEND);
+
+    if (n < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+        n = pwrite(fd, buffer, nbytes, 0);
+    return n;
+}
+
+bool uaio__bypasses_cache(int status_flags)
+{
+    return status_flags & O_DIRECT;
+}
+
+bool uaio__file_size_limited(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lio_listio(): a batch, posted with one wake-up.
+ *
+ * The list is a request of its own (engine/list.h), made only if somebody will
+ * want to know of its end: LIO_WAIT with something to wait for, LIO_NOWAIT with
+ * a sigevent.  It lives in the engine, not on the caller's stack: a call that
+ * a signal interrupts leaves nothing behind that the requests would point to.
+ */
+#include "aiocb_state.h"
+#include "posix.h"
+#include "stats.h"
+
+#include <pthread.h>
+
+struct call {
+    struct uaio_aiocb *const *list;
+    int nent;
+    bool wait;
+    posix__offset_of *offset_of;
+    struct request *group;
+    struct batch batch;
+    bool refused; /* an entry had no resources */
+    bool invalid; /* an entry was bad */
+};
+
+static bool is_wanted(const struct uaio_aiocb *cb)
+{
+    return cb && cb->aio_lio_opcode != UAIO_LIO_NOP;
+}
+
+static void submit_one(struct call *call, struct uaio_aiocb *cb)
+{
+    int kind = cb->aio_lio_opcode == UAIO_LIO_READ ? OPERATION_READ : OPERATION_WRITE;
+    int err;
+
+    if (cb->aio_lio_opcode != UAIO_LIO_READ && cb->aio_lio_opcode != UAIO_LIO_WRITE)
+        err = posix__refuse(cb, EINVAL);
+    else
+        err = posix__prepare(cb, (enum operation_kind)kind, call->offset_of(cb), call->group,
+                             &call->batch);
+    if (err == -EAGAIN)
+        call->refused = true;
+    else if (err)
+        call->invalid = true;
+}
+
+static void release(void *group)
+{
+    request__release(group);
+}
+
+/* All are posted: wait for them, if that is the mode. */
+static int finish(struct call *call)
+{
+    bool failed = false;
+    int err = 0;
+
+    if (call->group && call->wait) {
+        list__close(call->group, true);
+        pthread_cleanup_push(release, call->group);
+        err = posix__await_list(call->list, call->nent, call->group);
+        failed = atomic_load_explicit(&call->group->list.failed, memory_order_relaxed);
+        pthread_cleanup_pop(1);
+    } else if (call->group) {
+        list__close(call->group, false);
+    }
+    if (err)
+        return err;
+    if (call->refused)
+        return -EAGAIN;
+    return call->invalid || failed ? -EIO : 0;
+}
+
+/* The list itself cannot be had: nothing of it is queued. */
+static int refuse_all(const struct call *call)
+{
+    for (int i = 0; i < call->nent; i++)
+        if (is_wanted(call->list[i]))
+            posix__refuse(call->list[i], EAGAIN);
+    return -EAGAIN;
+}
+
+int posix__listio(int mode, struct uaio_aiocb *const list[], int nent, struct sigevent *sig,
+                  posix__offset_of *offset_of)
+{
+    struct call call = {
+        .list = list, .nent = nent, .wait = mode == UAIO_LIO_WAIT, .offset_of = offset_of};
+    struct notice notice = {.kind = NOTICE_NONE};
+
+    if ((mode != UAIO_LIO_WAIT && mode != UAIO_LIO_NOWAIT) || nent < 0 || (nent > 0 && !list))
+        return -EINVAL;
+    if (!call.wait && sig && posix__notice(sig, &notice) != 0)
+        return -EINVAL;
+    uaio__count(STAT_LISTS);
+    if (call.wait || notice.kind != NOTICE_NONE) {
+        engine__pool();
+        call.group = list__new(call.wait);
+        if (!call.group)
+            return refuse_all(&call);
+        call.group->notice = notice;
+    }
+    for (int i = 0; i < nent; i++)
+        if (is_wanted(list[i]))
+            submit_one(&call, list[i]);
+    engine__post(&call.batch);
+    return finish(&call);
+}
+
+static int64_t wide_offset(const struct uaio_aiocb *cb)
+{
+    return cb->aio_offset;
+}
+
+int uaio_lio_listio(int mode, struct uaio_aiocb *const list[], int nent, struct sigevent *sig)
+{
+    return posix__return(posix__listio(mode, list, nent, sig, wide_offset));
+}

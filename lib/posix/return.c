@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "aiocb_state.h"
+#include "posix.h"
+
+ssize_t uaio_return(struct uaio_aiocb *cb)
+{
+    int status = cb ? aiocb__status(cb) : EINVAL;
+
+    if (status == EINPROGRESS)
+        return posix__return(-EINPROGRESS);
+    if (!cb || !aiocb__submitted(cb) || !aiocb__claim_result(cb))
+        return posix__return(-EINVAL);
+    if (status != 0)
+        errno = status;
+    return cb->uaio_private_result;
+}

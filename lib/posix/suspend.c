@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for any of a list.  No lock, no allocation, no memory that grows with
+ * the list: async-signal-safe, see wait.h for how the waking works.
+ *
+ * A thread that is about to sleep first runs a queued request of its list
+ * itself (engine__help()).  The call then lasts as long as that request's
+ * system call: so only without a timeout, or with one that is long beside what
+ * a disk takes.
+ */
+#include "aiocb_state.h"
+#include "config.h"
+#include "posix.h"
+
+#include <pthread.h>
+
+/* Timeouts below are kept exactly; above, a helped request may overrun them. */
+#define HELP_TIMEOUT_NS 100000000
+
+struct waiting {
+    const struct uaio_aiocb *const *list;
+    int nent;
+    struct request *group; /* wait for this list as a whole, or NULL */
+    uint32_t group_generation;
+    int next; /* of the list: where a helper for all of it goes on */
+    int64_t deadline_ns;
+    bool help;
+    struct wait wait;
+};
+
+int64_t posix__timeout(const struct timespec *timeout)
+{
+    if (!timeout)
+        return WAIT_FOREVER;
+    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000)
+        return -EINVAL;
+    if (timeout->tv_sec >= INT64_MAX / 2000000000)
+        return WAIT_FOREVER;
+    return (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+}
+
+static bool in_progress(const struct uaio_aiocb *cb)
+{
+    return cb && aiocb__status(cb) == EINPROGRESS;
+}
+
+/* Is there something to return for, or nothing to wait for? */
+static bool is_over(const struct waiting *w)
+{
+    bool waits = false;
+
+    if (w->group)
+        return request__state(w->group, w->group_generation) == REQUEST_DONE;
+    for (int i = 0; i < w->nent; i++) {
+        if (!w->list[i])
+            continue;
+        if (!in_progress(w->list[i]))
+            return true;
+        waits = true;
+    }
+    return !waits;
+}
+
+static void watch_all(struct waiting *w)
+{
+    if (w->group) {
+        wait__watch(&w->wait, request__id(w->group));
+        return;
+    }
+    for (int i = 0; i < w->nent; i++)
+        if (in_progress(w->list[i]))
+            wait__watch(&w->wait, aiocb__id(w->list[i]));
+}
+
+/* Also on cancellation of the thread. */
+static void unwatch_all(void *arg)
+{
+    struct waiting *w = arg;
+
+    for (int i = 0; !w->group && i < w->nent; i++)
+        if (in_progress(w->list[i]))
+            wait__unwatch(&w->wait, aiocb__id(w->list[i]));
+    wait__end(&w->wait);
+}
+
+/* The entry to help with: the first of the highest priority; -1: none. */
+static int best_to_help(const struct waiting *w)
+{
+    int best = -1;
+
+    for (int i = 0; i < w->nent; i++)
+        if (in_progress(w->list[i]) && engine__helpable(aiocb__id(w->list[i])) &&
+            (best < 0 || w->list[i]->aio_reqprio < w->list[best]->aio_reqprio))
+            best = i;
+    return best;
+}
+
+/*
+ * 1: a request was run.  0: there is none to run.  -EINTR.  Whoever waits for
+ * all goes through the list once, whoever waits for one needs only one.
+ */
+static int help_one(struct waiting *w)
+{
+    if (!w->group) {
+        int best = best_to_help(w);
+        return best < 0 ? 0 : engine__help(aiocb__id(w->list[best]));
+    }
+    while (w->next < w->nent) {
+        const struct uaio_aiocb *cb = w->list[w->next++];
+        int helped = in_progress(cb) ? engine__help(aiocb__id(cb)) : 0;
+        if (helped)
+            return helped;
+    }
+    return 0;
+}
+
+static int wait_over(struct waiting *w)
+{
+    while (!is_over(w)) {
+        unsigned sequence = wait__sequence(&w->wait);
+        int err = w->help ? help_one(w) : 0;
+
+        if (err == 1 || is_over(w))
+            continue;
+        if (err == 0)
+            err = wait__sleep(&w->wait, sequence, w->deadline_ns);
+        if (err < 0 && !is_over(w))
+            return err == -ETIMEDOUT ? -EAGAIN : err;
+    }
+    return 0;
+}
+
+static int wait_watching(struct waiting *w)
+{
+    int err;
+
+    wait__begin(&w->wait);
+    pthread_cleanup_push(unwatch_all, w);
+    watch_all(w);
+    err = wait_over(w);
+    pthread_cleanup_pop(1);
+    return err;
+}
+
+int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t timeout_ns)
+{
+    struct waiting w = {
+        .list = list,
+        .nent = nent,
+        .deadline_ns = WAIT_FOREVER,
+    };
+
+    pthread_testcancel();
+    if (nent < 0 || timeout_ns < 0 || (nent > 0 && !list))
+        return -EINVAL;
+    if (is_over(&w))
+        return 0;
+    if (timeout_ns == 0)
+        return -EAGAIN;
+    w.help = uaio__config()->help && timeout_ns >= HELP_TIMEOUT_NS;
+    if (timeout_ns != WAIT_FOREVER)
+        w.deadline_ns = wait__now() + timeout_ns;
+    return wait_watching(&w);
+}
+
+int posix__await_list(struct uaio_aiocb *const list[], int nent, struct request *group)
+{
+    struct waiting w = {
+        .list = (const struct uaio_aiocb *const *)list,
+        .nent = nent,
+        .group = group,
+        .group_generation = request__id(group).generation,
+        .deadline_ns = WAIT_FOREVER,
+        .help = uaio__config()->help,
+    };
+
+    return is_over(&w) ? 0 : wait_watching(&w);
+}
+
+int uaio_suspend(const struct uaio_aiocb *const list[], int nent, const struct timespec *timeout)
+{
+    return posix__return(posix__suspend(list, nent, posix__timeout(timeout)));
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The public header is C++, too: it compiles, and its names link.
+#include <uaio/aio.h>
+
+#include <cerrno>
+
+int main()
+{
+    uaio_aiocb cb = {};
+    const uaio_aiocb *const list[] = {&cb};
+
+    cb.aio_fildes = -1;
+    cb.aio_sigevent.sigev_notify = SIGEV_NONE;
+    if (uaio_read(&cb) != 0 || uaio_suspend(list, 1, nullptr) != 0)
+        return 1;
+    return uaio_error(&cb) == EBADF && uaio_return(&cb) == -1 ? 0 : 1;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+#include "helpers.h"
+
+#include <dirent.h>
+#include <grp.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static char temp_dir[PATH_MAX];
+
+void skipped(const char *test, const char *reason)
+{
+    printf("SKIP %s: %s\n", test, reason);
+    fflush(stdout);
+}
+
+/* For what threads other than the main one call, too: those may not leave by Check's way. */
+static void insist(bool condition, const char *what)
+{
+    if (!condition) {
+        perror(what);
+        abort();
+    }
+}
+
+/* --- files --- */
+
+bool temp_begin(void)
+{
+    const char *base = getenv("TMPDIR");
+
+    if (base == NULL || base[0] == '\0')
+        base = "/tmp";
+    snprintf(temp_dir, sizeof temp_dir, "%s/uaio-posix-XXXXXX", base);
+    return mkdtemp(temp_dir) != NULL;
+}
+
+void temp_end(void)
+{
+    /* Files are unlinked when made; one of a test that was killed between may be left. */
+    DIR *dir = opendir(temp_dir);
+    struct dirent *entry;
+
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL)
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(temp_dir);
+}
+
+int temp_file(size_t nbytes)
+{
+    char path[PATH_MAX + 16];
+    unsigned char *data = malloc(nbytes > 0 ? nbytes : 1);
+    int fd;
+
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < nbytes; i++)
+        data[i] = pattern(i);
+    snprintf(path, sizeof path, "%s/f-XXXXXX", temp_dir);
+    fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(unlink(path), 0);
+    for (size_t done = 0; done < nbytes;) {
+        ssize_t n = write(fd, data + done, nbytes - done);
+
+        ck_assert_int_gt(n, 0);
+        done += (size_t)n;
+    }
+    ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+    free(data);
+    return fd;
+}
+
+int reopen(int fd, int flags)
+{
+    char path[64];
+    int again;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    again = open(path, flags | O_CLOEXEC);
+    ck_assert_int_ge(again, 0);
+    return again;
+}
+
+unsigned char pattern(size_t i)
+{
+    return (unsigned char)((i * 2654435761U) >> 11);
+}
+
+bool is_pattern(const void *buf, size_t nbytes, size_t offset)
+{
+    const unsigned char *bytes = buf;
+
+    for (size_t i = 0; i < nbytes; i++) {
+        if (bytes[i] != pattern(offset + i))
+            return false;
+    }
+    return true;
+}
+
+int closed_fd(void)
+{
+    int fd = fcntl(STDIN_FILENO, F_DUPFD, 500);
+
+    if (fd < 0)
+        fd = open("/dev/null", O_RDWR);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+    return fd;
+}
+
+void make_pipe(int ends[2])
+{
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+}
+
+void make_sockets(int ends[2])
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+size_t fill_up(int fd)
+{
+    static const char block[4096];
+    int flags = fcntl(fd, F_GETFL);
+    size_t total = 0;
+    ssize_t n;
+
+    ck_assert_int_eq(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+    for (size_t size = sizeof block; size > 0; size /= 2) {
+        while ((n = write(fd, block, size)) > 0)
+            total += (size_t)n;
+        ck_assert_int_eq(errno, EAGAIN);
+    }
+    ck_assert_int_eq(fcntl(fd, F_SETFL, flags), 0);
+    return total;
+}
+
+void read_fully(int fd, void *buf, size_t nbytes)
+{
+    char *to = buf;
+
+    while (nbytes > 0) {
+        ssize_t n = read(fd, to, nbytes);
+
+        ck_assert_int_gt(n, 0);
+        to += n;
+        nbytes -= (size_t)n;
+    }
+}
+
+/* --- control blocks --- */
+
+void prep_over_garbage(struct aiocb *cb, int garbage, int fd, const void *buf, size_t nbytes,
+                       off_t offset)
+{
+    memset(cb, garbage, sizeof *cb);
+    cb->aio_fildes = fd;
+    cb->aio_reqprio = 0;
+    cb->aio_buf = (volatile void *)(uintptr_t)buf;
+    cb->aio_nbytes = nbytes;
+    cb->aio_offset = offset;
+    cb->aio_sigevent.sigev_notify = SIGEV_NONE;
+}
+
+void prep(struct aiocb *cb, int fd, const void *buf, size_t nbytes, off_t offset)
+{
+    prep_over_garbage(cb, 0, fd, buf, nbytes, offset);
+}
+
+bool same_public_fields(const struct aiocb *a, const struct aiocb *b)
+{
+    return a->aio_fildes == b->aio_fildes && a->aio_lio_opcode == b->aio_lio_opcode &&
+           a->aio_reqprio == b->aio_reqprio && a->aio_buf == b->aio_buf &&
+           a->aio_nbytes == b->aio_nbytes && a->aio_offset == b->aio_offset &&
+           memcmp(&a->aio_sigevent, &b->aio_sigevent, sizeof a->aio_sigevent) == 0;
+}
+
+void notify_by_signal(struct sigevent *ev, int signo, void *value)
+{
+    memset(ev, 0, sizeof *ev);
+    ev->sigev_notify = SIGEV_SIGNAL;
+    ev->sigev_signo = signo;
+    ev->sigev_value.sival_ptr = value;
+}
+
+void notify_by_thread(struct sigevent *ev, void (*function)(union sigval), void *value,
+                      pthread_attr_t *attr)
+{
+    memset(ev, 0, sizeof *ev);
+    ev->sigev_notify = SIGEV_THREAD;
+    ev->sigev_notify_function = function;
+    ev->sigev_notify_attributes = attr;
+    ev->sigev_value.sival_ptr = value;
+}
+
+void must_read(struct aiocb *cb)
+{
+    ck_assert_int_eq(aio_read(cb), 0);
+}
+
+void must_write(struct aiocb *cb)
+{
+    ck_assert_int_eq(aio_write(cb), 0);
+}
+
+void must_fsync(struct aiocb *cb)
+{
+    ck_assert_int_eq(aio_fsync(O_SYNC, cb), 0);
+}
+
+int wait_done(const struct aiocb *cb)
+{
+    const struct aiocb *const list[1] = {cb};
+    int error;
+
+    while ((error = aio_error(cb)) == EINPROGRESS) {
+        if (aio_suspend(list, 1, NULL) != 0)
+            ck_assert_int_eq(errno, EINTR);
+    }
+    return error;
+}
+
+ssize_t finish(struct aiocb *cb)
+{
+    ck_assert_int_eq(wait_done(cb), 0);
+    return aio_return(cb);
+}
+
+void finish_with(struct aiocb *cb, int error)
+{
+    ck_assert_int_eq(wait_done(cb), error);
+    ck_assert_int_eq(aio_return(cb), -1);
+}
+
+void let_others_run(void)
+{
+    static struct aiocb cbs[256];
+    static char bytes[COUNT(cbs)];
+    static int fds[8];
+
+    for (size_t i = 0; i < COUNT(fds); i++)
+        fds[i] = temp_file(COUNT(cbs));
+    for (int round = 0; round < 4; round++) {
+        for (size_t i = 0; i < COUNT(cbs); i++) {
+            prep(&cbs[i], fds[i % COUNT(fds)], &bytes[i], 1, (off_t)i);
+            must_read(&cbs[i]);
+        }
+        for (size_t i = 0; i < COUNT(cbs); i++)
+            ck_assert_int_eq(finish(&cbs[i]), 1);
+    }
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+}
+
+/* --- settings --- */
+
+void use_workers(int n)
+{
+    struct aioinit init = {.aio_threads = n, .aio_num = 64, .aio_idle_time = 1};
+    char digits[16];
+
+    snprintf(digits, sizeof digits, "%d", n);
+    ck_assert_int_eq(setenv("UAIO_THREADS", digits, 1), 0);
+    aio_init(&init);
+}
+
+void queue_everything(void)
+{
+    ck_assert_int_eq(setenv("UAIO_THREADS", "4", 0), 0);
+    ck_assert_int_eq(setenv("UAIO_INLINE", "0", 1), 0);
+    ck_assert_int_eq(setenv("UAIO_HELP", "0", 1), 0);
+}
+
+/* --- the gate --- */
+
+static int open_uffd(void)
+{
+    int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+#ifdef USERFAULTFD_IOC_NEW
+    if (uffd < 0) {
+        int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+
+        if (dev >= 0) {
+            uffd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+            close(dev);
+        }
+    }
+#endif
+    return uffd;
+}
+
+bool gate_make(struct gate *gate, unsigned npages, const char *test)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register watch = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+    size_t size;
+
+    ck_assert_uint_le(npages, GATE_PAGES_MAX);
+    memset(gate, 0, sizeof *gate);
+    gate->npages = npages;
+    gate->page_size = (size_t)sysconf(_SC_PAGESIZE);
+    size = npages * gate->page_size;
+    gate->uffd = open_uffd();
+    if (gate->uffd < 0 || ioctl(gate->uffd, UFFDIO_API, &api) != 0) {
+        skipped(test, "no userfaultfd for kernel faults here, so no slow file");
+        return false;
+    }
+    gate->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(gate->base, MAP_FAILED);
+    watch.range.start = (uintptr_t)gate->base;
+    watch.range.len = size;
+    ck_assert_int_eq(ioctl(gate->uffd, UFFDIO_REGISTER, &watch), 0);
+    return true;
+}
+
+void *gate_page(const struct gate *gate, unsigned i)
+{
+    return gate->base + i * gate->page_size;
+}
+
+/* Takes the next event there is; false if there is none. */
+static bool take_event(struct gate *gate, unsigned *i)
+{
+    struct uffd_msg msg;
+    ssize_t n;
+
+    do {
+        n = read(gate->uffd, &msg, sizeof msg);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    insist(n == sizeof msg && msg.event == UFFD_EVENT_PAGEFAULT, "fault event");
+    *i = (unsigned)((msg.arg.pagefault.address - (uintptr_t)gate->base) / gate->page_size);
+    gate->arrived[*i] = true;
+    return true;
+}
+
+unsigned gate_next(struct gate *gate)
+{
+    struct pollfd p = {.fd = gate->uffd, .events = POLLIN};
+    unsigned i;
+
+    while (!take_event(gate, &i))
+        poll(&p, 1, -1);
+    return i;
+}
+
+bool gate_has_arrived(struct gate *gate, unsigned i)
+{
+    unsigned any;
+
+    while (take_event(gate, &any))
+        ;
+    return gate->arrived[i];
+}
+
+void gate_await(struct gate *gate, unsigned i)
+{
+    while (!gate->arrived[i])
+        gate_next(gate);
+}
+
+void gate_open_with(const struct gate *gate, unsigned i, int fill)
+{
+    struct uffdio_copy copy = {0};
+    void *source = malloc(gate->page_size);
+
+    insist(source != NULL, "memory");
+    memset(source, fill, gate->page_size);
+    copy.src = (uintptr_t)source;
+    copy.dst = (uintptr_t)gate_page(gate, i);
+    copy.len = gate->page_size;
+    while (ioctl(gate->uffd, UFFDIO_COPY, &copy) != 0) {
+        insist(errno == EAGAIN, "UFFDIO_COPY"); /* EAGAIN: the address space is changing */
+        copy.copy = 0;
+    }
+    free(source);
+}
+
+void gate_open(const struct gate *gate, unsigned i)
+{
+    gate_open_with(gate, i, 0);
+}
+
+void occupy_worker(struct gate *gate, unsigned i, struct aiocb *cb)
+{
+    prep(cb, temp_file(16), gate_page(gate, i), 16, 0);
+    must_read(cb);
+    gate_await(gate, i);
+}
+
+/* --- signals --- */
+
+void handle(int signo, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO | flags;
+    ck_assert_int_eq(sigaction(signo, &action, NULL), 0);
+}
+
+void ignore_quietly(int signo, siginfo_t *info, void *context)
+{
+    (void)signo;
+    (void)info;
+    (void)context;
+}
+
+void block_signal(int signo)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+}
+
+void take_signal(int signo, siginfo_t *info)
+{
+    sigset_t set;
+    int got;
+
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    do {
+        got = sigwaitinfo(&set, info);
+    } while (got < 0 && errno == EINTR);
+    ck_assert_int_eq(got, signo);
+}
+
+bool is_pending(int signo)
+{
+    sigset_t set;
+
+    ck_assert_int_eq(sigpending(&set), 0);
+    return sigismember(&set, signo) == 1;
+}
+
+static timer_t storm;
+static struct timespec storm_pause;
+
+static void storm_set(bool repeated)
+{
+    struct itimerspec when = {.it_value = storm_pause};
+
+    if (repeated)
+        when.it_interval = storm_pause;
+    timer_settime(storm, 0, &when, NULL);
+}
+
+static void storm_make(int signo, long us)
+{
+    struct sigevent ev;
+
+    memset(&ev, 0, sizeof ev);
+    ev.sigev_notify = SIGEV_THREAD_ID;
+    ev.sigev_signo = signo;
+    ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    storm_pause = (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+    ck_assert_int_eq(timer_create(CLOCK_MONOTONIC, &ev, &storm), 0);
+}
+
+void storm_begin(int signo, long us)
+{
+    storm_make(signo, us);
+    storm_set(true);
+}
+
+void storm_begin_shots(int signo, long us)
+{
+    storm_make(signo, us);
+    storm_set(false);
+}
+
+void storm_again(void)
+{
+    storm_set(false);
+}
+
+void storm_end(void)
+{
+    timer_delete(storm);
+}
+
+/* --- threads --- */
+
+void start_thread(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+    ck_assert_int_eq(pthread_create(thread, NULL, function, argument), 0);
+}
+
+void *join_thread(pthread_t thread)
+{
+    void *result = NULL;
+
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    return result;
+}
+
+void await(sem_t *sem)
+{
+    while (sem_wait(sem) != 0)
+        insist(errno == EINTR, "sem_wait");
+}
+
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+bool forbid_threads(void)
+{
+    const struct rlimit none = {0, 0};
+    pthread_t thread;
+
+    if (setrlimit(RLIMIT_NPROC, &none) != 0)
+        return false;
+    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 ||
+                           setresuid(65534, 65534, 65534) != 0))
+        return false;
+    if (pthread_create(&thread, NULL, do_nothing, NULL) != 0)
+        return true;
+    pthread_join(thread, NULL);
+    return false;
+}
+
+/* --- suites --- */
+
+Suite *new_suite(const char *name, double timeout, TCase **tc)
+{
+    Suite *suite = suite_create(name);
+
+    *tc = tcase_create(name);
+    tcase_set_timeout(*tc, timeout);
+    suite_add_tcase(suite, *tc);
+    return suite;
+}

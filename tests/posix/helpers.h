@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fixtures of the POSIX tests.
+ *
+ * Rules that all tests keep, and that these helpers make easy:
+ *  - Nothing waits by sleeping.  A test waits for a completion (aio_suspend),
+ *    for a semaphore, for a signal, or for a worker to arrive at a gate; what
+ *    never comes is ended by Check's timeout.
+ *  - Nothing asserts off the main thread, for Check leaves a failed test with
+ *    longjmp or exit: other threads and signal handlers set an atomic flag.
+ *    Of the helpers, await() and those of the gate may be called by any thread.
+ *  - A test that needs a request to be still queued says queue_everything(),
+ *    and holds the workers at a gate.
+ *  - Settings go into the environment before the test's first AIO call.
+ */
+#ifndef UAIO_TESTS_POSIX_HELPERS_H
+#define UAIO_TESTS_POSIX_HELPERS_H
+
+#include "api.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+# define SANITIZED 1
+#elif defined(__has_feature)
+# if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#  define SANITIZED 1
+# endif
+#endif
+#ifndef SANITIZED
+# define SANITIZED 0
+#endif
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Ends the running test as not run, with the reason printed. */
+#define SKIP(reason)         \
+ do {                        \
+  skipped(__func__, reason); \
+  return;                    \
+ } while (0)
+
+void skipped(const char *test, const char *reason);
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* The directory of this run, under $TMPDIR or /tmp; main() makes and removes it. */
+bool temp_begin(void);
+void temp_end(void);
+
+/* A new file of nbytes bytes of pattern(), open O_RDWR. */
+int temp_file(size_t nbytes);
+
+/* A second, independent open of fd's file. */
+int reopen(int fd, int flags);
+
+/* The byte at offset i of every file that temp_file() makes. */
+unsigned char pattern(size_t i);
+bool is_pattern(const void *buf, size_t nbytes, size_t offset);
+
+/* A descriptor number that is not open. */
+int closed_fd(void);
+
+/* Both ends of a pipe or a stream socket pair, blocking. */
+void make_pipe(int ends[2]);
+void make_sockets(int ends[2]);
+
+/* Writes into a blocking socket or pipe until it takes no more; returns the bytes it took. */
+size_t fill_up(int fd);
+
+/* Reads exactly nbytes. */
+void read_fully(int fd, void *buf, size_t nbytes);
+
+/* --- control blocks --------------------------------------------------------------------------- */
+
+/* For the compiler: the buffer is noted, and not read. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+# define BUFFER_IS(n) __attribute__((access(none, n)))
+#else
+# define BUFFER_IS(n)
+#endif
+
+/* A zeroed control block with SIGEV_NONE and these fields. */
+BUFFER_IS(3)
+void prep(struct aiocb *cb, int fd, const void *buf, size_t nbytes, off_t offset);
+
+/* The same, but every byte that is not set keeps the given garbage. */
+BUFFER_IS(4)
+void prep_over_garbage(struct aiocb *cb, int garbage, int fd, const void *buf, size_t nbytes,
+                       off_t offset);
+
+/* Whether the public fields of the two agree. */
+bool same_public_fields(const struct aiocb *a, const struct aiocb *b);
+
+/* How the completion of cb is told; value becomes sigev_value.sival_ptr. */
+void notify_by_signal(struct sigevent *ev, int signo, void *value);
+void notify_by_thread(struct sigevent *ev, void (*function)(union sigval), void *value,
+                      pthread_attr_t *attr);
+
+/* Submit, and assert that it was queued. */
+void must_read(struct aiocb *cb);
+void must_write(struct aiocb *cb);
+void must_fsync(struct aiocb *cb);
+
+/* Waits by aio_suspend until cb is done; returns its aio_error(). */
+int wait_done(const struct aiocb *cb);
+
+/* Waits, asserts that the request succeeded, and returns its aio_return(). */
+ssize_t finish(struct aiocb *cb);
+
+/* Waits, and asserts that the request failed with this error and -1. */
+void finish_with(struct aiocb *cb, int error);
+
+/*
+ * Gives idle workers every chance to do what they must not: runs many
+ * requests of another file to their end.  A request that is wrongly free to
+ * run will most likely have run after it; one that is rightly held has not.
+ */
+void let_others_run(void);
+
+/* --- settings: before the first AIO call ------------------------------------------------------ */
+
+/*
+ * No request is done within the submitting or the waiting thread.  There are
+ * four workers, unless use_workers() says otherwise.
+ */
+void queue_everything(void);
+
+/*
+ * At most n workers, in uaio (UAIO_THREADS) and in glibc (aio_init).  The
+ * latter is an AIO call, so every other setting goes before this one.
+ */
+void use_workers(int n);
+
+/* --- the gate: slow files --------------------------------------------------------------------- */
+
+/*
+ * Buffers whose pages are missing and watched by a userfaultfd: whoever reads
+ * into, or writes from, page i is stopped inside the system call until the
+ * test opens that page, whatever the file is.  That is a request of a
+ * regular file which blocks in a worker for as long as the test likes, and
+ * the test is told when the worker has arrived.  Needs Linux and the right to
+ * handle kernel faults (root, or vm.unprivileged_userfaultfd=1).
+ *
+ * A signal to the stopped thread, not blocked, ends its system call with
+ * EFAULT.  Never touch a page from the test before it is open.
+ */
+#define GATE_PAGES_MAX 128
+
+struct gate {
+    int uffd;
+    unsigned npages;
+    size_t page_size;
+    char *base;
+    bool arrived[GATE_PAGES_MAX]; /* someone stopped there; one thread at a time asks */
+};
+
+/* False, with the reason printed, where there is no userfaultfd: the test is skipped. */
+bool gate_make(struct gate *gate, unsigned npages, const char *test);
+#define MAKE_GATE(gate, npages)               \
+ do {                                         \
+  if (!gate_make((gate), (npages), __func__)) \
+   return;                                    \
+ } while (0)
+
+/* The buffer of page i. */
+void *gate_page(const struct gate *gate, unsigned i);
+
+/* Waits until some thread is stopped at page i. */
+void gate_await(struct gate *gate, unsigned i);
+
+/* Waits for the next thread that stops anywhere; returns its page. */
+unsigned gate_next(struct gate *gate);
+
+/* Whether a thread is known to be stopped at page i; does not wait. */
+bool gate_has_arrived(struct gate *gate, unsigned i);
+
+/* Lets page i go, now and for ever; it is filled with `fill`. */
+void gate_open_with(const struct gate *gate, unsigned i, int fill);
+void gate_open(const struct gate *gate, unsigned i);
+
+/*
+ * Submits a read of a file of its own into page i and waits until a worker is
+ * stopped in it.
+ */
+void occupy_worker(struct gate *gate, unsigned i, struct aiocb *cb);
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+/* Installs a handler, with SA_SIGINFO and these flags. */
+void handle(int signo, void (*handler)(int, siginfo_t *, void *), int flags);
+
+/* A handler that does nothing. */
+void ignore_quietly(int signo, siginfo_t *info, void *context);
+
+/* Blocks the signal in the calling thread, and so in those that it starts. */
+void block_signal(int signo);
+
+/* Takes the next pending or coming signal of this number, which is blocked. */
+void take_signal(int signo, siginfo_t *info);
+
+bool is_pending(int signo);
+
+/*
+ * A timer that keeps sending signo to the calling thread until storm_end().
+ * A handler that wants the thread to get on between two signals says
+ * storm_again() at its end, with `us` made the pause: that is a storm of
+ * single shots, made by storm_begin_shots().
+ */
+void storm_begin(int signo, long us);
+void storm_begin_shots(int signo, long us);
+void storm_again(void);
+void storm_end(void);
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+void start_thread(pthread_t *thread, void *(*function)(void *), void *argument);
+void *join_thread(pthread_t thread);
+
+/* sem_wait that does not mind signals; any thread may call it. */
+void await(sem_t *sem);
+
+/*
+ * Takes away the process's right to have more threads (and with it root's
+ * rights).  False where that cannot be had: pthread_create still works.
+ */
+bool forbid_threads(void);
+
+/* --- suites ----------------------------------------------------------------------------------- */
+
+Suite *symbols_suite(void);
+Suite *read_suite(void);
+Suite *write_suite(void);
+Suite *fsync_suite(void);
+Suite *error_suite(void);
+Suite *return_suite(void);
+Suite *suspend_suite(void);
+Suite *cancel_suite(void);
+Suite *listio_suite(void);
+Suite *init_suite(void);
+Suite *order_suite(void);
+Suite *notify_suite(void);
+Suite *threads_suite(void);
+Suite *handlers_suite(void);
+Suite *scale_suite(void);
+Suite *badinput_suite(void);
+
+/* A suite of one case with the given timeout in seconds for each test. */
+Suite *new_suite(const char *name, double timeout, TCase **tc);
+
+#endif
