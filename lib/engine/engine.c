@@ -76,6 +76,8 @@ static void complete(struct request *r, ssize_t result)
     struct request *list = r->group;
 
     r->result = result;
+    if (result < 0)
+        r->stamp = order__stamp_failure();
     request__uncount(r);
     uaio__count_result(result);
     if (list && result < 0)
@@ -234,8 +236,10 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
         *refused = true;
         return -EAGAIN;
     }
-    if (operation__is_sync(&s->operation))
+    if (operation__is_sync(&s->operation)) {
         order__identify(&pool);
+        (*request)->stamp = order__stamp_sync();
+    }
     return result;
 }
 

@@ -327,6 +327,18 @@ static void advance_syncs(struct pool *pool, struct lane *lane)
     }
 }
 
+static _Atomic uint32_t syncs_submitted; /* atomic, seq_cst: the clock of the stamps */
+
+uint32_t order__stamp_sync(void)
+{
+    return atomic_fetch_add_explicit(&syncs_submitted, 1, memory_order_seq_cst) + 1;
+}
+
+uint32_t order__stamp_failure(void)
+{
+    return atomic_load_explicit(&syncs_submitted, memory_order_seq_cst);
+}
+
 /* A request failed: the syncs that cover it are to say so. */
 static void tell_syncs(const struct request *r, int error)
 {
@@ -338,7 +350,8 @@ static void tell_syncs(const struct request *r, int error)
         bool covers = sync->lane == lane ||
                       (sync->operation.identified && lane->identity == KNOWN &&
                        same_file(&sync->operation.file, &lane->file));
-        if (covers && is_older(r, sync) && sync->operation.error == 0)
+        bool unknown = (int32_t)(r->stamp - sync->stamp) >= 0;
+        if (covers && unknown && is_older(r, sync) && sync->operation.error == 0)
             sync->operation.error = error;
     }
 }

@@ -41,6 +41,15 @@ void order__leave(struct pool *pool, struct request *r, ssize_t result);
 void order__identify(struct pool *pool);
 
 /*
+ * Syncs and failures in time: a sync reports a failure that its caller could
+ * not know of at the call, and no other.  A sync takes a stamp when it is
+ * submitted, a failing request before its status is visible; if the failure's
+ * is not less than the sync's, the sync was submitted first.  No lock.
+ */
+uint32_t order__stamp_sync(void);
+uint32_t order__stamp_failure(void);
+
+/*
  * The first request in flight on the descriptor, and the one after `r` on the
  * same; NULL at the end.
  */

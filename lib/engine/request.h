@@ -129,6 +129,8 @@ struct request {
         } list;
     };
     uint32_t arrival;                 /* pool.lock; place in the order of arrival */
+    uint32_t stamp;                   /* of order__stamp(): when a sync was submitted, or when
+                                         a request failed */
     bool parked;                      /* pool.lock; job.node is in one of the lane's queues */
     bool barrier;                     /* pool.lock; a sync that is held; its barrier_node is listed */
     bool counted;                     /* its owner's; it is one of in_flight */

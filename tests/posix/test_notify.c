@@ -414,7 +414,8 @@ static void note_attributes(union sigval value)
     sem_post(&called);
 }
 
-/* "honouring sigev_notify_attributes": the stack's size. */
+/* "honouring sigev_notify_attributes": the stack's size.  It may be more: libc
+ * gives a thread a larger stack that another has left. */
 START_TEST(callback_has_the_stack_size_asked_for)
 {
     const size_t sizes[] = {(size_t)3 << 20, (size_t)37 << 20, (size_t)1 << 20};
@@ -431,7 +432,6 @@ START_TEST(callback_has_the_stack_size_asked_for)
         must_read(&cbs[i]);
         await(&called);
         ck_assert_uint_ge(atomic_load(&stack_size), sizes[i]);
-        ck_assert_uint_le(atomic_load(&stack_size), sizes[i] + ((size_t)1 << 19));
         ck_assert_int_eq(pthread_attr_destroy(&attr), 0);
     }
 }
