@@ -475,23 +475,6 @@ void pool__retire(struct pool *pool, struct pool_job *job)
         find_worker(pool, false);
 }
 
-bool pool__cpu_begin(struct pool *pool)
-{
-    unsigned busy = atomic_load_explicit(&pool->cpu_busy, memory_order_relaxed);
-
-    do
-        if (busy >= pool->cpu_limit)
-            return false;
-    while (!atomic_compare_exchange_weak_explicit(&pool->cpu_busy, &busy, busy + 1,
-                                                  memory_order_seq_cst, memory_order_relaxed));
-    return true;
-}
-
-void pool__cpu_end(struct pool *pool)
-{
-    atomic_fetch_sub_explicit(&pool->cpu_busy, 1, memory_order_seq_cst);
-}
-
 void pool__retire_now(struct pool *pool, struct pool_job *job)
 {
     sigset_t mask;

@@ -192,14 +192,6 @@ bool pool__withdraw(struct pool *pool, struct pool_job *job);
  */
 void pool__retire(struct pool *pool, struct pool_job *job);
 
-/*
- * A thread that is to run a claimed POOL_CPU job itself: count it among the
- * cpu_limit that run at once.  False if they do already: it should rather
- * wait.  No lock.
- */
-bool pool__cpu_begin(struct pool *pool);
-void pool__cpu_end(struct pool *pool);
-
 /* The same, with leave() called before this returns if the job has arrived. */
 void pool__retire_now(struct pool *pool, struct pool_job *job);
 

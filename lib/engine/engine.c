@@ -185,6 +185,7 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     r->over = over;
     r->result = result;
     atomic_store_explicit(&r->help, help_for(&s->operation), memory_order_relaxed);
+    atomic_store_explicit(&r->computes, !s->operation.blocking, memory_order_relaxed);
     r->face = s->face;
     r->cookie = s->cookie;
     r->operation = s->operation;
@@ -267,8 +268,15 @@ void engine__post(struct batch *batch)
 
 /* ---- waiters that help --------------------------------------------------- */
 
+/*
+ * A request that computes rather than sleeps is better left to the worker that
+ * runs its neighbours: two threads that write to one file take turns with its
+ * lock, and are slower than one.  Alone, it costs least here and now.
+ */
 static bool may_help(const struct request *r)
 {
+    if (atomic_load_explicit(&r->computes, memory_order_relaxed) && request__in_flight() > 1)
+        return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
     case HELP_ALWAYS:
         return true;

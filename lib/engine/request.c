@@ -40,6 +40,11 @@ void request__uncount(struct request *r)
     r->counted = false;
 }
 
+unsigned request__in_flight(void)
+{
+    return atomic_load_explicit(&in_flight, memory_order_relaxed);
+}
+
 struct request *request__new(enum request_state state, bool counted)
 {
     struct request *r;

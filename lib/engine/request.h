@@ -137,6 +137,7 @@ struct request {
     bool over;                        /* immutable after submit; done by engine__prepare() */
     atomic_uchar help;                /* immutable after submit; enum help.  atomic: a waiter
                                          with a stale id may read it, and then fail to claim */
+    atomic_bool computes;             /* the same; the job is POOL_CPU */
     ssize_t result;                   /* its owner's, from PUBLISHING on */
 };
 
@@ -185,6 +186,9 @@ enum request_state request__state(const struct request *r, uint32_t generation);
 
 /* It is decided what becomes of the request: it is in flight no more. */
 void request__uncount(struct request *r);
+
+/* How many are in flight now. */
+unsigned request__in_flight(void);
 
 bool request__reserve(unsigned n);
 void request__trim(void);
