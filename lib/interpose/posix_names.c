@@ -83,9 +83,16 @@ PUBLIC int aio_write(struct aiocb *cb)
     return submit(ours(cb), OPERATION_WRITE, narrow_offset);
 }
 
-PUBLIC int lio_listio(int mode, struct aiocb *const list[], int nent, struct sigevent *sig)
+/* The standard declares the list's entries restrict; glibc leaves that out. */
+#ifdef __GLIBC__
+#define ENTRY *const
+#else
+#define ENTRY *restrict const
+#endif
+
+PUBLIC int lio_listio(int mode, struct aiocb ENTRY list[], int nent, struct sigevent *sig)
 {
-    return listio(mode, list, nent, sig, narrow_offset);
+    return listio(mode, (const void *)list, nent, sig, narrow_offset);
 }
 
 PUBLIC int aio_fsync(int op, struct aiocb *cb)
