@@ -9,30 +9,45 @@
 #include <time.h>
 #include <unistd.h>
 
+/* In memory: pthread_cleanup_push() may be a setjmp(). */
+struct sleep {
+    struct event *event;
+    int err;
+};
+
 static void leave(void *arg)
 {
-    struct event *e = arg;
-    atomic_fetch_sub_explicit(&e->sleepers, 1, memory_order_relaxed);
+    struct sleep *here = arg;
+    atomic_fetch_sub_explicit(&here->event->sleepers, 1, memory_order_relaxed);
+}
+
+/* Always with a deadline: a wait without one is restarted by the kernel after
+ * a handler with SA_RESTART, a wait with one is not. */
+static int futex_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
+{
+    struct futex_timespec deadline = futex__timespec(deadline_ns);
+
+    if (syscall(FUTEX_CALL, &e->sequence, FUTEX_WAIT_BITSET, sequence, &deadline, NULL,
+                FUTEX_ANY) == 0 ||
+        errno == EAGAIN)
+        return 0;
+    return -errno;
 }
 
 int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
 {
-    /* Always with a deadline: a wait without one is restarted by the kernel
-     * after a handler with SA_RESTART, a wait with one is not. */
-    struct futex_timespec deadline = futex__timespec(deadline_ns);
-    int type, err = 0;
+    struct sleep here = {e, 0};
+    int type;
 
     atomic_fetch_add_explicit(&e->sleepers, 1, memory_order_seq_cst);
-    pthread_cleanup_push(leave, e);
+    pthread_cleanup_push(leave, &here);
     /* syscall() is no cancellation point, so the thread may be cancelled at
      * any moment of it; it holds nothing that leave() does not give back. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-    if (syscall(FUTEX_CALL, &e->sequence, FUTEX_WAIT_BITSET, sequence, &deadline, NULL,
-                FUTEX_ANY) != 0)
-        err = errno == EAGAIN ? 0 : -errno;
+    here.err = futex_wait(e, sequence, deadline_ns);
     pthread_setcanceltype(type, &type);
     pthread_cleanup_pop(1);
-    return err;
+    return here.err;
 }
 
 void uaio__event_signal(struct event *e)
