@@ -209,6 +209,12 @@ static inline void pool__hold(struct pool *pool, int n)
     atomic_fetch_add_explicit(&pool->held, (unsigned)n, memory_order_seq_cst);
 }
 
+/* Could one more worker be woken or started?  No lock; a hint. */
+static inline bool pool__has_reserve(struct pool *pool)
+{
+    return atomic_load_explicit(&pool->reserve, memory_order_relaxed) != 0;
+}
+
 /*
  * Hold the pool's lock from outside, with all that was posted arrived:
  * to look at what the gate keeps.  Not from within a hook.

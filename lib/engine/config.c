@@ -99,6 +99,20 @@ int uaio__open_stats(const char *path)
                 0600);
 }
 
+/* A copy, as the program may change its environment; absolute, as it may
+ * change its directory. */
+static char *absolute(const char *path)
+{
+    char cwd[4096], *copy;
+
+    if (*path == '/' || !getcwd(cwd, sizeof cwd))
+        return strdup(path);
+    copy = malloc(strlen(cwd) + strlen(path) + 2);
+    if (copy)
+        sprintf(copy, "%s/%s", cwd, path);
+    return copy;
+}
+
 /* The report comes at exit, when a complaint is of no use any more. */
 static void read_stats(void)
 {
@@ -117,7 +131,7 @@ static void read_stats(void)
         return;
     }
     close(fd);
-    config.stats = strdup(value); /* the program may change its environment */
+    config.stats = absolute(value);
 }
 
 static void load(void)

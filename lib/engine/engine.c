@@ -21,7 +21,6 @@ static void arrive(struct pool *pool, struct pool_job *job);
 static bool claim(struct pool *pool, struct pool_job *job);
 static void run(struct pool *pool, struct pool_job *job);
 static void leave(struct pool *pool, struct pool_job *job);
-static void unclaim(struct pool *pool, struct pool_job *job);
 static void idle(struct pool *pool);
 
 /*
@@ -39,7 +38,6 @@ static void init(void)
     static const struct pool_hooks hooks = {
         .arrive = arrive,
         .claim = claim,
-        .unclaim = unclaim,
         .run = run,
         .leave = leave,
         .idle = idle,
@@ -67,9 +65,32 @@ struct pool *engine__pool(void)
 /* ---- the end of a request ------------------------------------------------ */
 
 /*
- * Publish, wake, notify, in this order; the caller has moved the request to
- * PUBLISHING and lets go of it afterwards.  See request.h on what may be
- * touched after publish().
+ * The thread that owns the end of a request, from claiming it until it has
+ * left the pool, must not run a signal handler meanwhile: that may wait for
+ * this request, or for one behind it.  Nor be cancelled.  Workers never do
+ * either; a thread of the program that helps or cancels puts both off.
+ */
+struct guard {
+    sigset_t mask;
+    int cancel;
+};
+
+static void guard_begin(struct guard *guard)
+{
+    pool__signals_block(&guard->mask);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
+}
+
+static void guard_end(const struct guard *guard)
+{
+    pthread_setcancelstate(guard->cancel, &(int){0});
+    pool__signals_restore(&guard->mask);
+}
+
+/*
+ * Publish and wake, in this order; the caller has moved the request to
+ * PUBLISHING.  See request.h on what may be touched after publish().  The
+ * notification, notify__send(), comes last, when nothing is held any more.
  */
 static void complete(struct request *r, ssize_t result)
 {
@@ -89,7 +110,6 @@ static void complete(struct request *r, ssize_t result)
     wait__wake(r);
     if (list && list->list.waited)
         list__member_over(list);
-    notify__send(r);
 }
 
 /* ---- the pool's hooks ---------------------------------------------------- */
@@ -111,11 +131,12 @@ static void run(struct pool *p, struct pool_job *job)
 {
     struct request *r = request__of_job(job);
     /* Without a lane there was no memory to keep its order. */
-    ssize_t result = r->lane ? operation__run(&r->operation, false) : -EAGAIN;
+    ssize_t result = r->lane ? operation__run(&r->operation) : -EAGAIN;
 
     (void)p;
     request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
     complete(r, result);
+    notify__send(r);
 }
 
 static void leave(struct pool *p, struct pool_job *job)
@@ -168,9 +189,19 @@ static enum request_state first_state(const struct operation *op, bool over)
     return operation__is_sync(op) || operation__ordered(op) ? REQUEST_HELD : REQUEST_QUEUED;
 }
 
-static enum help help_for(const struct operation *op)
+/* A callback may need a thread to be started, which a waiter in a signal
+ * handler must not. */
+static bool calls_back(const struct submission *s)
 {
-    if (op->stream)
+    return s->notice.kind == NOTICE_THREAD ||
+           (s->list && !s->list->list.waited && s->list->notice.kind == NOTICE_THREAD);
+}
+
+static enum help help_for(const struct submission *s)
+{
+    const struct operation *op = &s->operation;
+
+    if (op->stream || calls_back(s))
         return HELP_NEVER;
     return op->kind == OPERATION_WRITE ? HELP_UNLIMITED : HELP_ALWAYS;
 }
@@ -184,7 +215,7 @@ static struct request *make_request(const struct submission *s, ssize_t result)
         return NULL;
     r->over = over;
     r->result = result;
-    atomic_store_explicit(&r->help, help_for(&s->operation), memory_order_relaxed);
+    atomic_store_explicit(&r->help, help_for(s), memory_order_relaxed);
     atomic_store_explicit(&r->computes, !s->operation.blocking, memory_order_relaxed);
     r->face = s->face;
     r->cookie = s->cookie;
@@ -217,6 +248,8 @@ static ssize_t prepare_operation(struct submission *s, bool *refused)
 
 ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused)
 {
+    bool is_sync = operation__is_sync(&s->operation);
+    uint32_t stamp = is_sync ? order__stamp_sync() : 0;
     ssize_t result;
 
     *request = NULL;
@@ -237,19 +270,17 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
         *refused = true;
         return -EAGAIN;
     }
-    if (operation__is_sync(&s->operation)) {
+    (*request)->stamp = stamp;
+    if (is_sync)
         order__identify(&pool);
-        (*request)->stamp = order__stamp_sync();
-    }
     return result;
 }
 
 void engine__add(struct batch *batch, struct request *r)
 {
     if (r->over) {
-        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-        complete(r, r->result);
-        request__release(r);
+        r->job.posted = batch->over;
+        batch->over = &r->job;
         return;
     }
     r->job.posted = batch->newest;
@@ -259,11 +290,51 @@ void engine__add(struct batch *batch, struct request *r)
     batch->blocking = batch->blocking || r->job.class == POOL_BLOCKING;
 }
 
+/* Notify for a chain of requests that are completed, and let go of them. */
+static void notify_all(struct pool_job *chain)
+{
+    for (struct pool_job *job = chain, *next; job; job = next) {
+        struct request *r = request__of_job(job);
+        next = job->posted;
+        notify__send(r);
+        request__release(r);
+    }
+}
+
+static struct pool_job *in_order(struct pool_job *newest)
+{
+    struct pool_job *oldest = NULL;
+
+    for (struct pool_job *next; newest; newest = next) {
+        next = newest->posted;
+        newest->posted = oldest;
+        oldest = newest;
+    }
+    return oldest;
+}
+
+/* The rest is posted: now a handler of their signals may wait for any of it. */
+static void finish_over(struct pool_job *over)
+{
+    struct guard guard;
+
+    guard_begin(&guard);
+    for (struct pool_job *job = over; job; job = job->posted) {
+        struct request *r = request__of_job(job);
+        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+        complete(r, r->result);
+    }
+    guard_end(&guard);
+    notify_all(over);
+}
+
 void engine__post(struct batch *batch)
 {
     if (batch->newest)
         pool__post(&pool, batch->newest, batch->oldest,
                    batch->blocking ? POOL_BLOCKING : POOL_CPU);
+    if (batch->over)
+        finish_over(in_order(batch->over));
 }
 
 /* ---- waiters that help --------------------------------------------------- */
@@ -271,11 +342,13 @@ void engine__post(struct batch *batch)
 /*
  * A request that computes rather than sleeps is better left to the worker that
  * runs its neighbours: two threads that write to one file take turns with its
- * lock, and are slower than one.  Alone, it costs least here and now.
+ * lock, and are slower than one.  Alone, it costs least here and now; and if
+ * all workers are stuck, there is nobody to leave it to.
  */
 static bool may_help(const struct request *r)
 {
-    if (atomic_load_explicit(&r->computes, memory_order_relaxed) && request__in_flight() > 1)
+    if (atomic_load_explicit(&r->computes, memory_order_relaxed) && request__in_flight() > 1 &&
+        pool__has_reserve(&pool))
         return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
     case HELP_ALWAYS:
@@ -295,38 +368,58 @@ bool engine__helpable(struct request_id id)
            atomic_load_explicit(&r->help, memory_order_relaxed) != HELP_NEVER;
 }
 
-int engine__help(struct request_id id)
+/* Signals are put off for as long as the operation takes: see struct guard. */
+static bool claim_and_run(struct request *r, uint32_t generation)
 {
-    struct request *r = request__at(id);
-    ssize_t result;
+    struct guard guard;
+    bool claimed;
 
-    if (!engine__helpable(id) || !may_help(r) ||
-        !request__move(r, id.generation, REQUEST_QUEUED, REQUEST_RUNNING))
-        return 0;
-    result = operation__run(&r->operation, true);
-    if (result == -EINTR) {
-        pool__requeue(&pool, &r->job);
-        return -EINTR;
+    guard_begin(&guard);
+    claimed = request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
+    if (claimed) {
+        ssize_t result = operation__run(&r->operation);
+        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+        complete(r, result);
+        request__hold(r);
+        pool__retire(&pool, &r->job);
     }
-    uaio__count(STAT_HELPED);
-    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-    complete(r, result);
-    pool__retire(&pool, &r->job);
-    return 1;
+    guard_end(&guard);
+    return claimed;
 }
 
-static void unclaim(struct pool *p, struct pool_job *job)
+bool engine__help(struct request_id id)
 {
-    (void)p;
-    request__advance(request__of_job(job), REQUEST_RUNNING, REQUEST_QUEUED);
+    struct request *r = request__at(id);
+
+    if (!engine__helpable(id) || !may_help(r) || !claim_and_run(r, id.generation))
+        return false;
+    uaio__count(STAT_HELPED);
+    notify__send(r);
+    request__release(r);
+    return true;
 }
 
 /* ---- cancellation -------------------------------------------------------- */
 
+/* The caller has the guard, notifies afterwards, and lets go. */
 static void finish_cancelled(struct request *r)
 {
     complete(r, -ECANCELED);
+    request__hold(r);
     pool__retire_now(&pool, &r->job);
+}
+
+static bool try_cancel(struct request *r, uint32_t generation, enum request_state from)
+{
+    struct guard guard;
+    bool claimed;
+
+    guard_begin(&guard);
+    claimed = request__move(r, generation, from, REQUEST_PUBLISHING);
+    if (claimed)
+        finish_cancelled(r);
+    guard_end(&guard);
+    return claimed;
 }
 
 /* The state of a request that is not about to change by itself: what is being
@@ -350,8 +443,9 @@ enum cancel_result engine__cancel(struct request_id id)
             return CANCEL_OVER;
         if (state == REQUEST_RUNNING)
             return CANCEL_RUNNING;
-        if (request__move(r, id.generation, state, REQUEST_PUBLISHING)) {
-            finish_cancelled(r);
+        if (try_cancel(r, id.generation, state)) {
+            notify__send(r);
+            request__release(r);
             return CANCEL_DONE;
         }
     }
@@ -385,27 +479,37 @@ static void sweep_one(struct sweep *sweep, struct request *r)
     }
 }
 
+/* One pass; what it cancelled is completed, and still to be notified. */
+static struct sweep sweep_all(int fd, const struct request_face *face)
+{
+    struct sweep sweep = {0};
+    struct guard guard;
+    sigset_t mask;
+
+    guard_begin(&guard);
+    pool__enter(&pool, &mask);
+    for (struct request *r = order__first(fd); r; r = order__next(r))
+        if (r->face == face)
+            sweep_one(&sweep, r);
+    pool__exit(&pool, &mask);
+    for (struct pool_job *job = sweep.cancelled; job; job = job->posted)
+        finish_cancelled(request__of_job(job));
+    guard_end(&guard);
+    return sweep;
+}
+
 enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
 {
     bool cancelled = false;
     struct sweep sweep;
-    sigset_t mask;
 
     engine__pool();
     do {
-        sweep = (struct sweep){0};
-        pool__enter(&pool, &mask);
-        for (struct request *r = order__first(fd); r; r = order__next(r))
-            if (r->face == face)
-                sweep_one(&sweep, r);
-        pool__exit(&pool, &mask);
+        sweep = sweep_all(fd, face);
         cancelled = cancelled || sweep.cancelled;
-        for (struct pool_job *job = sweep.cancelled, *next; job; job = next) {
-            next = job->posted;
-            finish_cancelled(request__of_job(job));
-        }
+        notify_all(in_order(sweep.cancelled));
         if (sweep.publishing)
-            sched_yield(); /* look again when it is settled */
+            sched_yield(); /* it is settled in a moment: look again */
     } while (sweep.publishing);
     return sweep.running ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
 }

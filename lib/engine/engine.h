@@ -31,6 +31,7 @@ struct batch {
     struct pool_job *newest;
     struct pool_job *oldest;
     bool blocking;
+    struct pool_job *over; /* done already: to be published once the rest is posted */
 };
 
 /*
@@ -51,10 +52,9 @@ void engine__post(struct batch *batch);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one
- * that a waiter may run.  1: it is done.  0: it is not ours to run.  -EINTR: a
- * signal came before anything was done, and the request is queued again.
+ * that a waiter may run.  False: it is not ours to run.
  */
-int engine__help(struct request_id id);
+bool engine__help(struct request_id id);
 
 /* Would it be worth a try? */
 bool engine__helpable(struct request_id id);

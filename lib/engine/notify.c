@@ -127,6 +127,7 @@ static void call_back(struct request *r)
     pthread_cleanup_push(restore, &mask);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     r->notice.function(r->notice.value);
+    pthread_testcancel(); /* what is pending is this callback's, not the next one's */
     pthread_setcancelstate(state, &state);
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &state);
     pthread_cleanup_pop(1);

@@ -56,7 +56,8 @@ static ssize_t prepare(struct operation *op, bool may_inline, bool *invalid)
 #endif
     if ((flags & O_ACCMODE) == (is_write ? O_RDONLY : O_WRONLY))
         return -EBADF;
-    if (op->offset < 0) {
+    op->append = is_write && (flags & O_APPEND);
+    if (op->offset < 0 && !op->append) {
         op->stream = !uaio__has_positions(op->fd, is_write);
         *invalid = !op->stream;
         op->blocking = true;
@@ -69,12 +70,13 @@ static ssize_t prepare(struct operation *op, bool may_inline, bool *invalid)
         return read_cached(op);
     op->stream = !uaio__has_positions(op->fd, is_write);
     if (op->stream) {
+        op->append = false; /* all writes to it are */
         op->blocking = true;
-        return OPERATION_PENDING;
     }
+    if (op->stream || op->append)
+        return OPERATION_PENDING;
     if (offset_overflows(op))
         return is_write ? -EFBIG : -EOVERFLOW;
-    op->append = is_write && (flags & O_APPEND);
     return OPERATION_PENDING;
 }
 
@@ -139,7 +141,7 @@ static ssize_t run(const struct operation *op)
     }
 }
 
-ssize_t operation__run(const struct operation *op, bool interruptible)
+ssize_t operation__run(const struct operation *op)
 {
     int cancel;
     ssize_t n;
@@ -147,13 +149,13 @@ ssize_t operation__run(const struct operation *op, bool interruptible)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     do
         n = run(op);
-    while (n < 0 && errno == EINTR && !interruptible);
+    while (n < 0 && errno == EINTR);
     if (n < 0)
         n = -errno;
     pthread_setcancelstate(cancel, &cancel);
     if (operation__is_sync(op))
         return op->error ? -op->error : n;
-    if (op->done == 0 || (n == -EINTR && interruptible))
+    if (op->done == 0)
         return n;
     /* What was read before an error is the result, as it is of one read(). */
     return (ssize_t)op->done + (n > 0 ? n : 0);

@@ -71,12 +71,8 @@ ssize_t operation__prepare(struct operation *op, bool may_inline, bool *invalid)
 /* Prepare a sync: 0, or -EBADF if the descriptor is not open. */
 int operation__prepare_sync(struct operation *op);
 
-/*
- * Do it, blocking for as long as it takes.  The result, or -errno.  With
- * `interruptible`, -EINTR if a signal came before anything was done; else
- * that is tried again.
- */
-ssize_t operation__run(const struct operation *op, bool interruptible);
+/* Do it, blocking for as long as it takes.  The result, or -errno. */
+ssize_t operation__run(const struct operation *op);
 
 /* Must order be kept among operations of one descriptor and direction? */
 static inline bool operation__ordered(const struct operation *op)

@@ -429,13 +429,16 @@ static void note_files(const struct unknown_lane *list, unsigned n)
     }
 }
 
-static unsigned list_unknown(struct unknown_lane *list, unsigned max)
+/* [lock] Lanes of unknown file up to that serial; younger ones come last. */
+static unsigned list_unknown(struct unknown_lane *list, unsigned max, uint32_t serial)
 {
     unsigned n = 0;
 
     for (struct queue_node *node = queue_first(&order.unknown); node && n < max;
          node = queue_next(&order.unknown, node)) {
         const struct lane *lane = queue_entry(node, struct lane, unknown_node);
+        if ((int32_t)(lane->serial - serial) > 0)
+            break;
         list[n].fd = lane->fd;
         list[n++].serial = lane->serial;
     }
@@ -446,12 +449,17 @@ void order__identify(struct pool *pool)
 {
     struct unknown_lane list[32];
     unsigned n = 0;
+    bool first = true;
+    uint32_t serial = 0;
     sigset_t mask;
 
     do {
         pool__enter(pool, &mask);
+        if (first)
+            serial = order.serial;
+        first = false;
         note_files(list, n);
-        n = list_unknown(list, sizeof list / sizeof list[0]);
+        n = list_unknown(list, sizeof list / sizeof list[0], serial);
         pool__exit(pool, &mask);
         for (unsigned i = 0; i < n; i++)
             list[i].found = operation__identify(list[i].fd, &list[i].file) == 0;

@@ -45,6 +45,19 @@ unsigned request__in_flight(void)
     return atomic_load_explicit(&in_flight, memory_order_relaxed);
 }
 
+/* Slots start at 0 again when their memory was given back: then from here, so
+ * that an id from before does not name a new request. */
+static _Atomic uint32_t first_generation;
+
+static uint32_t next_generation(uint32_t control)
+{
+    uint32_t last = control >> STATE_BITS;
+
+    if (last == 0)
+        last = atomic_load_explicit(&first_generation, memory_order_relaxed);
+    return last + 1;
+}
+
 struct request *request__new(enum request_state state, bool counted)
 {
     struct request *r;
@@ -58,13 +71,13 @@ struct request *request__new(enum request_state state, bool counted)
             atomic_fetch_sub_explicit(&in_flight, 1, memory_order_relaxed);
         return NULL;
     }
-    /* Everything but the slot's header, the word that outlives a use, and
-     * `waiters`, in which a late waiter may set a bit at any time. */
+    /* Everything but the slot's header, the word that outlives a use, and what
+     * a late waiter may look at, or set a bit in, at any time. */
     memset((char *)r + offsetof(struct request, job), 0,
            sizeof *r - offsetof(struct request, job));
     r->counted = counted;
     atomic_store_explicit(&r->holders, 1, memory_order_relaxed);
-    generation = (atomic_load_explicit(&r->control, memory_order_relaxed) >> STATE_BITS) + 1;
+    generation = next_generation(atomic_load_explicit(&r->control, memory_order_relaxed));
     /* release: pairs with the acquire in request__state() and __move(). */
     atomic_store_explicit(&r->control, generation << STATE_BITS | state, memory_order_release);
     return r;
@@ -93,8 +106,7 @@ __attribute__((unused)) static bool allowed(enum request_state from, enum reques
     static const unsigned char next[] = {
         [REQUEST_HELD] = 1u << REQUEST_QUEUED | 1u << REQUEST_PUBLISHING,
         [REQUEST_QUEUED] = 1u << REQUEST_RUNNING | 1u << REQUEST_PUBLISHING,
-        /* back to QUEUED: a helper that a signal interrupted gives it back */
-        [REQUEST_RUNNING] = 1u << REQUEST_PUBLISHING | 1u << REQUEST_QUEUED,
+        [REQUEST_RUNNING] = 1u << REQUEST_PUBLISHING,
         [REQUEST_PUBLISHING] = 1u << REQUEST_DONE,
         [REQUEST_DONE] = 1u << REQUEST_FREE,
     };
@@ -139,5 +151,6 @@ bool request__reserve(unsigned n)
 
 void request__trim(void)
 {
+    atomic_fetch_add_explicit(&first_generation, 1u << 16, memory_order_relaxed);
     slab__trim(&slab);
 }

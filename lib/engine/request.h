@@ -107,7 +107,10 @@ struct lane;
 struct request {
     struct slab_slot slot;
     _Atomic uint32_t control;         /* atomic: generation << 3 | state */
-    atomic_uint holders;              /* atomic: who has not let go yet */
+    _Atomic uint16_t holders;         /* atomic: who has not let go yet: three at most */
+    atomic_uchar help;                /* atomic: enum help, immutable after submit; a waiter
+                                         with a stale id may read it, and then fail to claim */
+    atomic_bool computes;             /* atomic: the same; the job is POOL_CPU */
     _Atomic uint64_t waiters;         /* atomic: a bit a wait slot, see wait.h */
     struct pool_job job;              /* the I/O pool's */
     struct pool_job notice_job;       /* the notification pool's */
@@ -135,9 +138,6 @@ struct request {
     bool barrier;                     /* pool.lock; a sync that is held; its barrier_node is listed */
     bool counted;                     /* its owner's; it is one of in_flight */
     bool over;                        /* immutable after submit; done by engine__prepare() */
-    atomic_uchar help;                /* immutable after submit; enum help.  atomic: a waiter
-                                         with a stale id may read it, and then fail to claim */
-    atomic_bool computes;             /* the same; the job is POOL_CPU */
     ssize_t result;                   /* its owner's, from PUBLISHING on */
 };
 

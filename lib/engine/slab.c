@@ -141,8 +141,8 @@ void slab__trim(struct slab *slab)
     uint32_t first, n, fresh;
     struct slab_slot *last = NULL;
 
-    if (atomic_load_explicit(&slab->fresh, memory_order_relaxed) < SLAB_CHUNK_SLOTS / 4)
-        return; /* not worth a system call */
+    if (atomic_load_explicit(&slab->fresh, memory_order_relaxed) < SLAB_CHUNK_SLOTS)
+        return; /* no whole chunk to give back */
     n = take_all(slab, &first, &last);
     if (n == 0)
         return;
@@ -152,13 +152,12 @@ void slab__trim(struct slab *slab)
         return;
     }
     /* All slots that ever were are in our hands: make them the chain 0, 1, ...
-     * fresh - 1, by new zero pages, or by hand where the system refuses. */
-    bool mapped = true;
+     * fresh - 1, by new zero pages.  By hand in the last chunk, of which others
+     * may take fresh slots meanwhile, and where the system refuses. */
     for (uint32_t at = 0; at < fresh; at++) {
-        if (at % SLAB_CHUNK_SLOTS == 0)
-            mapped = map_pages(slab->chunk[at / SLAB_CHUNK_SLOTS], chunk_bytes(slab)) != NULL;
-        if (mapped)
-            at |= SLAB_CHUNK_SLOTS - 1;
+        if (at % SLAB_CHUNK_SLOTS == 0 && at + SLAB_CHUNK_SLOTS <= fresh &&
+            map_pages(slab->chunk[at / SLAB_CHUNK_SLOTS], chunk_bytes(slab)))
+            at += SLAB_CHUNK_SLOTS - 1;
         else
             atomic_store_explicit(&slab__at(slab, at)->link, 0, memory_order_relaxed);
     }

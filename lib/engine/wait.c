@@ -4,6 +4,7 @@
 #include <time.h>
 
 #define SLOTS 64u
+#define OWNED 56u /* the slots below belong to one waiter at a time; the rest is shared */
 
 /* Each in a cache line of its own: sleepers do not disturb each other. */
 static struct {
@@ -16,23 +17,24 @@ static atomic_uint shared;     /* atomic: the next slot to be shared */
 void wait__begin(struct wait *w)
 {
     uint64_t bits = atomic_load_explicit(&taken, memory_order_relaxed);
+    unsigned slot;
 
-    while (~bits) {
-        unsigned slot = (unsigned)__builtin_ctzll(~bits);
-        /* relaxed: a slot guards no data, only the order on its own words counts. */
+    while ((slot = (unsigned)__builtin_ctzll(~bits)) < OWNED) {
+        /* acquire: pairs with wait__end(); the last owner has cleared its bits. */
         if (atomic_compare_exchange_weak_explicit(&taken, &bits, bits | UINT64_C(1) << slot,
-                                                  memory_order_relaxed, memory_order_relaxed)) {
+                                                  memory_order_acquire, memory_order_relaxed)) {
             *w = (struct wait){slot, true};
             return;
         }
     }
-    *w = (struct wait){atomic_fetch_add_explicit(&shared, 1, memory_order_relaxed) % SLOTS, false};
+    slot = OWNED + atomic_fetch_add_explicit(&shared, 1, memory_order_relaxed) % (SLOTS - OWNED);
+    *w = (struct wait){slot, false};
 }
 
 void wait__end(struct wait *w)
 {
     if (w->owned)
-        atomic_fetch_and_explicit(&taken, ~(UINT64_C(1) << w->slot), memory_order_relaxed);
+        atomic_fetch_and_explicit(&taken, ~(UINT64_C(1) << w->slot), memory_order_release);
 }
 
 unsigned wait__sequence(const struct wait *w)

@@ -14,8 +14,9 @@
  * the records lie on stacks, that a signal handler may leave by longjmp(), and
  * lists need a lock.  A stale bit costs one needless look, nothing else.
  *
- * More than 64 threads that wait at once share slots, which makes some of them
- * look in vain now and then.
+ * Of more than 56 threads that wait at once the rest share the last slots, and
+ * look in vain now and then.  A shared slot's bit is never taken back: it may
+ * be another's.
  */
 #ifndef UAIO_WAIT_H
 #define UAIO_WAIT_H

@@ -13,6 +13,10 @@
 
 #include <pthread.h>
 
+/* The caller of LIO_WAIT helps with so many of its requests: the workers are
+ * at the rest before it is done with these. */
+#define MAX_HELPED 64
+
 struct call {
     struct uaio_aiocb *const *list;
     int nent;
@@ -22,6 +26,9 @@ struct call {
     struct batch batch;
     bool refused; /* an entry had no resources */
     bool invalid; /* an entry was bad */
+    int err;      /* in memory: pthread_cleanup_push() may be a setjmp() */
+    int n;        /* of ids[]: the first of the requests, to help with */
+    struct request_id ids[MAX_HELPED];
 };
 
 static bool is_wanted(const struct uaio_aiocb *cb)
@@ -32,6 +39,7 @@ static bool is_wanted(const struct uaio_aiocb *cb)
 static void submit_one(struct call *call, struct uaio_aiocb *cb)
 {
     int kind = cb->aio_lio_opcode == UAIO_LIO_READ ? OPERATION_READ : OPERATION_WRITE;
+    const struct pool_job *newest = call->batch.newest;
     int err;
 
     if (cb->aio_lio_opcode != UAIO_LIO_READ && cb->aio_lio_opcode != UAIO_LIO_WRITE)
@@ -43,6 +51,8 @@ static void submit_one(struct call *call, struct uaio_aiocb *cb)
         call->refused = true;
     else if (err)
         call->invalid = true;
+    else if (call->batch.newest != newest && call->n < MAX_HELPED)
+        call->ids[call->n++] = request__id(request__of_job(call->batch.newest));
 }
 
 static void release(void *group)
@@ -54,19 +64,19 @@ static void release(void *group)
 static int finish(struct call *call)
 {
     bool failed = false;
-    int err = 0;
 
     if (call->group && call->wait) {
         list__close(call->group, true);
         pthread_cleanup_push(release, call->group);
-        err = posix__await_list(call->list, call->nent, call->group);
+        call->err = posix__await_list(call->group, call->ids, call->n);
+        pthread_cleanup_pop(0);
         failed = atomic_load_explicit(&call->group->list.failed, memory_order_relaxed);
-        pthread_cleanup_pop(1);
+        request__release(call->group);
     } else if (call->group) {
         list__close(call->group, false);
     }
-    if (err)
-        return err;
+    if (call->err)
+        return call->err;
     if (call->refused)
         return -EAGAIN;
     return call->invalid || failed ? -EIO : 0;

@@ -5,8 +5,8 @@
  *
  * A thread that is about to sleep first runs a queued request of its list
  * itself (engine__help()).  The call then lasts as long as that request's
- * system call: so only without a timeout, or with one that is long beside what
- * a disk takes.
+ * system call, and signals wait for its end: so only without a timeout, or with
+ * one that is long beside what a disk takes.
  */
 #include "aiocb_state.h"
 #include "config.h"
@@ -20,11 +20,13 @@
 struct waiting {
     const struct uaio_aiocb *const *list;
     int nent;
-    struct request *group; /* wait for this list as a whole, or NULL */
+    struct request *group;        /* or wait for this list as a whole, */
     uint32_t group_generation;
-    int next; /* of the list: where a helper for all of it goes on */
+    const struct request_id *ids; /* and help with these of it: of a member that is over, the */
+    int next, last;               /* control block may be gone */
     int64_t deadline_ns;
     bool help;
+    int err; /* in memory: pthread_cleanup_push() may be a setjmp() */
     struct wait wait;
 };
 
@@ -95,35 +97,29 @@ static int best_to_help(const struct waiting *w)
     return best;
 }
 
-/*
- * 1: a request was run.  0: there is none to run.  -EINTR.  Whoever waits for
- * all goes through the list once, whoever waits for one needs only one.
- */
-static int help_one(struct waiting *w)
+/* Run a request; false if there is none to run.  Whoever waits for all goes
+ * through them once, whoever waits for one needs only one. */
+static bool help_one(struct waiting *w)
 {
     if (!w->group) {
         int best = best_to_help(w);
-        return best < 0 ? 0 : engine__help(aiocb__id(w->list[best]));
+        return best >= 0 && engine__help(aiocb__id(w->list[best]));
     }
-    while (w->next < w->nent) {
-        const struct uaio_aiocb *cb = w->list[w->next++];
-        int helped = in_progress(cb) ? engine__help(aiocb__id(cb)) : 0;
-        if (helped)
-            return helped;
-    }
-    return 0;
+    while (w->next < w->last)
+        if (engine__help(w->ids[w->next++]))
+            return true;
+    return false;
 }
 
 static int wait_over(struct waiting *w)
 {
     while (!is_over(w)) {
         unsigned sequence = wait__sequence(&w->wait);
-        int err = w->help ? help_one(w) : 0;
+        int err;
 
-        if (err == 1 || is_over(w))
+        if ((w->help && help_one(w)) || is_over(w))
             continue;
-        if (err == 0)
-            err = wait__sleep(&w->wait, sequence, w->deadline_ns);
+        err = wait__sleep(&w->wait, sequence, w->deadline_ns);
         if (err < 0 && !is_over(w))
             return err == -ETIMEDOUT ? -EAGAIN : err;
     }
@@ -132,14 +128,12 @@ static int wait_over(struct waiting *w)
 
 static int wait_watching(struct waiting *w)
 {
-    int err;
-
     wait__begin(&w->wait);
     pthread_cleanup_push(unwatch_all, w);
     watch_all(w);
-    err = wait_over(w);
+    w->err = wait_over(w);
     pthread_cleanup_pop(1);
-    return err;
+    return w->err;
 }
 
 int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t timeout_ns)
@@ -163,13 +157,13 @@ int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t time
     return wait_watching(&w);
 }
 
-int posix__await_list(struct uaio_aiocb *const list[], int nent, struct request *group)
+int posix__await_list(struct request *group, const struct request_id *ids, int n)
 {
     struct waiting w = {
-        .list = (const struct uaio_aiocb *const *)list,
-        .nent = nent,
         .group = group,
         .group_generation = request__id(group).generation,
+        .ids = ids,
+        .last = n,
         .deadline_ns = WAIT_FOREVER,
         .help = uaio__config()->help,
     };

@@ -521,11 +521,21 @@ static void *do_nothing(void *argument)
     return argument;
 }
 
+/* Of LeakSanitizer, if that is in the program. */
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
+void no_leak_check_at_exit(void)
+{
+    if (__lsan_do_leak_check)
+        __lsan_do_leak_check();
+}
+
 bool forbid_threads(void)
 {
     const struct rlimit none = {0, 0};
     pthread_t thread;
 
+    no_leak_check_at_exit();
     if (setrlimit(RLIMIT_NPROC, &none) != 0)
         return false;
     if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 ||

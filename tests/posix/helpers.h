@@ -234,6 +234,12 @@ void *join_thread(pthread_t thread);
 void await(sem_t *sem);
 
 /*
+ * Does LeakSanitizer's check now instead of at exit, where it could not stop
+ * a blocked thread or start one of its own.
+ */
+void no_leak_check_at_exit(void);
+
+/*
  * Takes away the process's right to have more threads (and with it root's
  * rights).  False where that cannot be had: pthread_create still works.
  */
@@ -255,6 +261,7 @@ Suite *order_suite(void);
 Suite *notify_suite(void);
 Suite *threads_suite(void);
 Suite *handlers_suite(void);
+Suite *reentry_suite(void);
 Suite *scale_suite(void);
 Suite *badinput_suite(void);
 

@@ -27,6 +27,7 @@ int main(void)
     srunner_add_suite(runner, notify_suite());
     srunner_add_suite(runner, threads_suite());
     srunner_add_suite(runner, handlers_suite());
+    srunner_add_suite(runner, reentry_suite());
     srunner_add_suite(runner, badinput_suite());
     srunner_add_suite(runner, scale_suite());
 

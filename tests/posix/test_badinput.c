@@ -29,6 +29,26 @@ static const int garbage[] = {0xff, 0xa5, 0x5a, 0x01, 0x7f, 0x80, EINPROGRESS, E
 static struct aiocb cbs[MANY];
 static char bytes[MANY];
 
+/*
+ * The bytes of a control block that may be in flight.  A worker may write the
+ * private ones at the same time: that is what the tests of copies are about,
+ * and no fault to report.
+ */
+#ifdef __clang__
+__attribute__((no_sanitize("thread")))
+#elif defined(__SANITIZE_THREAD__)
+__attribute__((no_sanitize_thread))
+#endif
+static void
+copy_in_flight(struct aiocb *to, const struct aiocb *from)
+{
+    const volatile unsigned char *in = (const volatile unsigned char *)from;
+    volatile unsigned char *out = (volatile unsigned char *)to;
+
+    for (size_t i = 0; i < sizeof *to; i++)
+        out[i] = in[i];
+}
+
 static bool is_einval_or_efault(int error)
 {
     return error == EINVAL || error == EFAULT;
@@ -322,7 +342,7 @@ START_TEST(a_copy_of_a_request_in_flight_can_be_submitted)
     queue_everything();
     MAKE_GATE(&gate, 1);
     occupy_worker(&gate, 0, &slow);
-    copy = slow;
+    copy_in_flight(&copy, &slow);
     copy.aio_buf = buf;
     copy.aio_nbytes = sizeof buf;
     must_read(&copy);
@@ -346,7 +366,7 @@ START_TEST(a_copy_does_no_harm_to_its_original)
     queue_everything();
     MAKE_GATE(&gate, 1);
     occupy_worker(&gate, 0, &slow);
-    copy = slow;
+    copy_in_flight(&copy, &slow);
     aio_error(&copy);
     aio_return(&copy);
     aio_suspend(list, 1, &no_time);
@@ -375,7 +395,7 @@ START_TEST(cancelling_a_copy_does_not_cancel_the_original)
     occupy_worker(&gate, 0, &slow);
     prep(&queued, fd, buf, sizeof buf, 0);
     must_read(&queued);
-    copy = queued;
+    copy_in_flight(&copy, &queued);
     ck_assert_int_eq(aio_cancel(fd, &copy), AIO_ALLDONE);
     ck_assert_int_eq(aio_error(&queued), EINPROGRESS);
     gate_open(&gate, 0);
@@ -530,7 +550,7 @@ END_TEST
 Suite *badinput_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("badinput", 20, &tc);
+    Suite *suite = new_suite("badinput", 60, &tc);
 
     tcase_add_test(tc, null_aiocbs_are_refused);
     tcase_add_test(tc, null_lists_are_refused_or_empty);

@@ -396,7 +396,7 @@ END_TEST
 Suite *cancel_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_cancel", 30, &tc);
+    Suite *suite = new_suite("aio_cancel", 60, &tc);
 
     tcase_add_test(tc, null_cancels_all_of_the_descriptor);
     tcase_add_test(tc, one_request_is_cancelled_and_no_other);

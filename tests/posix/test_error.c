@@ -193,7 +193,7 @@ END_TEST
 Suite *error_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_error", 20, &tc);
+    Suite *suite = new_suite("aio_error", 60, &tc);
 
     tcase_add_test(tc, einprogress_while_running_and_0_when_done);
     tcase_add_test(tc, einprogress_while_queued);

@@ -163,13 +163,14 @@ START_TEST(eagain_when_full)
     gate_open(&gate, 0);
     for (size_t i = 0; i < accepted; i++)
         ck_assert_int_eq(finish(&cbs[i]), 0);
+    ck_assert_int_eq(finish(&slow), 16);
 }
 END_TEST
 
 Suite *fsync_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_fsync", 20, &tc);
+    Suite *suite = new_suite("aio_fsync", 60, &tc);
 
     tcase_add_test(tc, both_operations_complete);
     tcase_add_test(tc, fsync_with_nothing_queued_completes);

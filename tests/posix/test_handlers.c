@@ -302,7 +302,7 @@ END_TEST
 Suite *handlers_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("handlers", 30, &tc);
+    Suite *suite = new_suite("handlers", 60, &tc);
 
     tcase_add_test(tc, aio_error_in_a_handler_that_interrupts_submission);
     tcase_add_test(tc, aio_return_in_a_handler_that_interrupts_submission);

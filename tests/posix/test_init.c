@@ -150,6 +150,11 @@ START_TEST(unused_fields_may_be_garbage)
 }
 END_TEST
 
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
 static int count_threads(void)
 {
     DIR *dir = opendir("/proc/self/task");
@@ -167,8 +172,13 @@ static int count_threads(void)
 START_TEST(idle_threads_end)
 {
     const struct aioinit init = {.aio_threads = 4, .aio_num = 64, .aio_idle_time = 1};
-    int before = count_threads();
+    pthread_t first;
+    int before;
 
+    /* A sanitizer may start a thread of its own beside the first one. */
+    ck_assert_int_eq(pthread_create(&first, NULL, do_nothing, NULL), 0);
+    ck_assert_int_eq(pthread_join(first, NULL), 0);
+    before = count_threads();
     ck_assert_int_eq(unsetenv("UAIO_THREADS"), 0);
     ck_assert_int_eq(setenv("UAIO_INLINE", "0", 1), 0);
     ck_assert_int_eq(setenv("UAIO_HELP", "0", 1), 0);
@@ -186,7 +196,7 @@ END_TEST
 Suite *init_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_init", 20, &tc);
+    Suite *suite = new_suite("aio_init", 60, &tc);
 
     tcase_add_test(tc, aio_threads_bounds_the_workers);
     tcase_add_test(tc, fewer_than_one_thread_counts_as_one);

@@ -203,6 +203,9 @@ START_TEST(a_list_may_be_very_long)
         ck_assert_int_eq(aio_return(&many[i]), 1);
     }
     ck_assert(is_pattern(to, n, 0));
+    free(many);
+    free(long_list);
+    free(to);
 }
 END_TEST
 
@@ -551,6 +554,7 @@ START_TEST(sig_comes_after_every_notification_of_its_entries)
         }
         take_signal(SIGRTMIN, &info);
         ck_assert_ptr_eq(info.si_value.sival_ptr, list);
+        check_reads();
     }
 }
 END_TEST
@@ -615,6 +619,9 @@ START_TEST(eagain_if_some_could_not_be_queued)
     ck_assert_uint_gt(refused, 0);
     ck_assert_uint_lt(refused, n);
     ck_assert_int_eq(finish(&slow), 16);
+    free(many);
+    free(long_list);
+    free(to);
 }
 END_TEST
 
@@ -682,7 +689,7 @@ END_TEST
 Suite *listio_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("lio_listio", 20, &tc);
+    Suite *suite = new_suite("lio_listio", 60, &tc);
 
     tcase_add_loop_test(tc, wait_does_reads_and_writes_and_returns_when_all_are_done, 0, 2);
     tcase_add_loop_test(tc, nowait_does_reads_and_writes, 0, 2);

@@ -91,6 +91,8 @@ START_TEST(queued_appends_are_written_in_call_order)
     write_pattern(fd, same_prio);
     for (unsigned i = 0; i < COUNT(held); i++)
         gate_open(&gate, i);
+    for (unsigned i = 0; i < COUNT(held); i++)
+        ck_assert_int_eq(finish(&held[i]), 16);
     finish_writes();
     ck_assert_int_eq(pread(fd, back, sizeof back, 0), MANY);
     ck_assert(is_pattern(back, MANY, 0));
@@ -325,7 +327,7 @@ END_TEST
 /* And the other way round. */
 START_TEST(a_blocked_write_does_not_hold_up_a_read)
 {
-    static char block[65536];
+    static char block[65536], drain[65536];
     char buf[8];
     struct aiocb reading, writing;
     int pair[2];
@@ -342,12 +344,12 @@ START_TEST(a_blocked_write_does_not_hold_up_a_read)
     ck_assert_mem_eq(buf, "world", 5);
     ck_assert_int_eq(aio_error(&writing), EINPROGRESS);
     while (full > 0) {
-        size_t part = full < sizeof block ? full : sizeof block;
+        size_t part = full < sizeof drain ? full : sizeof drain;
 
-        read_fully(pair[1], block, part);
+        read_fully(pair[1], drain, part);
         full -= part;
     }
-    read_fully(pair[1], block, sizeof block);
+    read_fully(pair[1], drain, sizeof block);
     ck_assert_int_eq(finish(&writing), sizeof block);
 }
 END_TEST
@@ -772,7 +774,7 @@ END_TEST
 Suite *order_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("order", 20, &tc);
+    Suite *suite = new_suite("order", 60, &tc);
 
     tcase_add_loop_test(tc, appends_are_written_in_call_order, 0, 2);
     tcase_add_test(tc, queued_appends_are_written_in_call_order);

@@ -74,6 +74,7 @@ START_TEST(read_of_many_megabytes_is_whole)
     must_read(&cb);
     ck_assert_int_eq(finish(&cb), (ssize_t)nbytes);
     ck_assert(is_pattern(buf, nbytes, 3));
+    free(buf);
 }
 END_TEST
 
@@ -472,7 +473,7 @@ END_TEST
 Suite *read_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_read", 20, &tc);
+    Suite *suite = new_suite("aio_read", 60, &tc);
 
     tcase_add_test(tc, read_gives_the_bytes_at_the_offset);
     tcase_add_test(tc, queued_read_gives_the_bytes_at_the_offset);

@@ -220,7 +220,7 @@ END_TEST
 Suite *return_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_return", 20, &tc);
+    Suite *suite = new_suite("aio_return", 60, &tc);
 
     tcase_add_test(tc, the_result_of_each_operation);
     tcase_add_test(tc, a_failed_request_gives_minus_1_and_its_errno);

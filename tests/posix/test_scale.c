@@ -212,7 +212,7 @@ END_TEST
 Suite *scale_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("scale", 60, &tc);
+    Suite *suite = new_suite("scale", 120, &tc);
 
     tcase_add_test(tc, a_million_requests_of_one_descriptor_complete);
     tcase_add_test(tc, a_million_requests_waited_for_backwards);

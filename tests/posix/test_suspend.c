@@ -451,7 +451,7 @@ END_TEST
 Suite *suspend_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_suspend", 20, &tc);
+    Suite *suite = new_suite("aio_suspend", 60, &tc);
 
     tcase_add_test(tc, null_entries_are_ignored);
     tcase_add_test(tc, an_empty_list_returns_at_once);

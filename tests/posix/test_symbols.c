@@ -131,7 +131,7 @@ END_TEST
 Suite *symbols_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("symbols", 10, &tc);
+    Suite *suite = new_suite("symbols", 30, &tc);
 
     tcase_add_test(tc, every_function_is_there_and_of_one_library);
     tcase_add_test(tc, every_function_is_also_there_as_64);

@@ -73,6 +73,7 @@ START_TEST(write_of_many_megabytes_is_whole)
     memset(buf, 0, nbytes);
     read_fully(fd, buf, nbytes);
     ck_assert(is_pattern(buf, nbytes, 0));
+    free(buf);
 }
 END_TEST
 
@@ -469,7 +470,7 @@ END_TEST
 Suite *write_suite(void)
 {
     TCase *tc;
-    Suite *suite = new_suite("aio_write", 20, &tc);
+    Suite *suite = new_suite("aio_write", 60, &tc);
 
     tcase_add_test(tc, write_puts_the_bytes_at_the_offset);
     tcase_add_test(tc, write_beyond_the_end_extends_the_file);
