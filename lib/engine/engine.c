@@ -342,13 +342,18 @@ void engine__post(struct batch *batch)
 /*
  * A request that computes rather than sleeps is better left to the worker that
  * runs its neighbours: two threads that write to one file take turns with its
- * lock, and are slower than one.  Alone, it costs least here and now; and if
- * all workers are stuck, there is nobody to leave it to.
+ * lock, and are slower than one.  Alone, it costs least here and now.
+ *
+ * One that sleeps is not for a waiter whose other requests may be done earlier:
+ * while it sleeps in this one, it submits nothing new, and the disk runs dry.
+ *
+ * But if all workers are stuck, there is nobody to leave it to.
  */
-static bool may_help(const struct request *r)
+static bool may_help(const struct request *r, bool free_hands)
 {
-    if (atomic_load_explicit(&r->computes, memory_order_relaxed) && request__in_flight() > 1 &&
-        pool__has_reserve(&pool))
+    bool computes = atomic_load_explicit(&r->computes, memory_order_relaxed);
+
+    if ((computes ? request__in_flight() > 1 : !free_hands) && pool__has_reserve(&pool))
         return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
     case HELP_ALWAYS:
@@ -387,11 +392,11 @@ static bool claim_and_run(struct request *r, uint32_t generation)
     return claimed;
 }
 
-bool engine__help(struct request_id id)
+bool engine__help(struct request_id id, bool free_hands)
 {
     struct request *r = request__at(id);
 
-    if (!engine__helpable(id) || !may_help(r) || !claim_and_run(r, id.generation))
+    if (!engine__helpable(id) || !may_help(r, free_hands) || !claim_and_run(r, id.generation))
         return false;
     uaio__count(STAT_HELPED);
     notify__send(r);

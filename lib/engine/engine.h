@@ -52,9 +52,10 @@ void engine__post(struct batch *batch);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one
- * that a waiter may run.  False: it is not ours to run.
+ * that a waiter may run.  False: it is not ours to run.  `free_hands`: the
+ * caller has nothing else to do before it is done.
  */
-bool engine__help(struct request_id id);
+bool engine__help(struct request_id id, bool free_hands);
 
 /* Would it be worth a try? */
 bool engine__helpable(struct request_id id);

@@ -85,15 +85,21 @@ static void unwatch_all(void *arg)
     wait__end(&w->wait);
 }
 
-/* The entry to help with: the first of the highest priority; -1: none. */
-static int best_to_help(const struct waiting *w)
+/* The entry to help with, the first of the highest priority, or -1; and how
+ * many there are to wait for. */
+static int best_to_help(const struct waiting *w, int *waits)
 {
     int best = -1;
 
-    for (int i = 0; i < w->nent; i++)
-        if (in_progress(w->list[i]) && engine__helpable(aiocb__id(w->list[i])) &&
+    *waits = 0;
+    for (int i = 0; i < w->nent; i++) {
+        if (!in_progress(w->list[i]))
+            continue;
+        ++*waits;
+        if (engine__helpable(aiocb__id(w->list[i])) &&
             (best < 0 || w->list[i]->aio_reqprio < w->list[best]->aio_reqprio))
             best = i;
+    }
     return best;
 }
 
@@ -102,11 +108,11 @@ static int best_to_help(const struct waiting *w)
 static bool help_one(struct waiting *w)
 {
     if (!w->group) {
-        int best = best_to_help(w);
-        return best >= 0 && engine__help(aiocb__id(w->list[best]));
+        int waits, best = best_to_help(w, &waits);
+        return best >= 0 && engine__help(aiocb__id(w->list[best]), waits == 1);
     }
     while (w->next < w->last)
-        if (engine__help(w->ids[w->next++]))
+        if (engine__help(w->ids[w->next++], true))
             return true;
     return false;
 }
