@@ -32,6 +32,7 @@
 #include "os/thread.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 
 enum {
@@ -70,6 +71,7 @@ void pool__init(struct pool *pool, const struct pool_config *config)
     pool->max_threads = config->max_threads;
     pool->cpu_limit = config->cpu_limit ? config->cpu_limit : UINT_MAX;
     pool->idle_ns = (int64_t)config->idle_ms * 1000000;
+    pool->spin_ns = pool__cpus() > 1 ? (int64_t)config->spin_us * 1000 : 0;
     atomic_store_explicit(&pool->reserve, config->max_threads, memory_order_relaxed);
 }
 
@@ -614,6 +616,52 @@ static bool may_end(struct pool *pool)
            atomic_load_explicit(&pool->held, memory_order_relaxed) == 0;
 }
 
+/* Spins that failed make the next ones rarer, those that paid more frequent. */
+enum { SPIN_PAID = 4, SPIN_MAX = 32, SPIN_PAUSE = -64 };
+
+/* [lock] Is it worth a try?  When it has not paid for long, now and then. */
+static bool spin_wanted(struct pool *pool)
+{
+    if (pool->spin_ns == 0 || pool->spinning)
+        return false;
+    if (pool->spin_score < 0)
+        pool->spin_score++;
+    return pool->spin_score >= 0;
+}
+
+/* [lock] */
+static void score_spin(struct pool *pool, bool paid)
+{
+    pool->spin_score += paid ? SPIN_PAID : -1;
+    if (pool->spin_score > SPIN_MAX)
+        pool->spin_score = SPIN_MAX;
+    if (pool->spin_score < 0)
+        pool->spin_score = SPIN_PAUSE;
+}
+
+/*
+ * [lock, released meanwhile] Look for work for a moment before going to sleep:
+ * where jobs keep coming, being woken costs the poster and the job more than
+ * that.  One worker at a time; it counts as searching, so posters wake nobody.
+ */
+static bool spin(struct pool *pool, struct pool_worker *w)
+{
+    bool found = false;
+
+    if (!spin_wanted(pool))
+        return false;
+    pool->spinning = true;
+    set_searching(pool, w, true);
+    pthread_mutex_unlock(&pool->lock);
+    for (int64_t end = pool__now_ns() + pool->spin_ns; !found && pool__now_ns() < end;)
+        if (!(found = !inbox_empty(pool)))
+            sched_yield();
+    pthread_mutex_lock(&pool->lock);
+    pool->spinning = false;
+    score_spin(pool, found);
+    return found;
+}
+
 /*
  * [lock] Sleep until there is something to do.  False: the worker has been
  * idle for long enough, and ends.
@@ -623,6 +671,8 @@ static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
     uint32_t taken = pool->cpu_taken;
     bool woken;
 
+    if (!w->watching && !pool->stopping && spin(pool, w))
+        return true;
     set_watching(pool, w, watch_needed(pool, w));
     set_searching(pool, w, false);
     queue_push_front(&pool->idle, &w->node);

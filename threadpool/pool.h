@@ -134,6 +134,9 @@ struct pool {
     struct pool_stats stats; /* [lock] */
     unsigned ending;         /* [lock] threads that are over but for their last words */
     bool stopping;           /* [lock] */
+    bool spinning;           /* [lock] a worker spins before it sleeps; one at most */
+    int spin_score;          /* [lock] whether that has paid lately */
+    int64_t spin_ns;         /* [const] for how long; 0: never */
     pthread_cond_t stopped;  /* with lock */
 
     const struct pool_hooks *hooks; /* [const] */
@@ -153,6 +156,7 @@ struct pool_config {
     unsigned max_threads; /* 1..POOL_MAX_THREADS */
     unsigned cpu_limit;   /* POOL_CPU jobs at once; 0: as many as threads */
     unsigned idle_ms;     /* milliseconds that an idle thread stays */
+    unsigned spin_us;     /* microseconds to look for work before sleeping, where that pays */
 };
 
 void pool__init(struct pool *pool, const struct pool_config *config);

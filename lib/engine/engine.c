@@ -14,6 +14,10 @@
  * callback may have to run on it (notify.h). */
 #define STACK_BYTES (256 * 1024)
 
+/* How long a worker looks for the next request before it sleeps: about what it
+ * costs to wake one. */
+#define SPIN_US 50
+
 static struct pool pool;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -50,6 +54,7 @@ static void init(void)
         .max_threads = settings->threads,
         .cpu_limit = cpu_limit(),
         .idle_ms = settings->idle_ms,
+        .spin_us = SPIN_US,
     };
     pool__init(&pool, &config);
     notify__init(settings->idle_ms);

@@ -24,6 +24,9 @@ struct park {
 
 #define PARK_FOREVER INT64_MAX
 
+/* CLOCK_MONOTONIC in nanoseconds. */
+int64_t pool__now_ns(void);
+
 void pool__park_init(struct park *p);
 
 /*

@@ -3,15 +3,7 @@
 #include "futex.h"
 #include "park.h"
 
-#include <time.h>
 #include <unistd.h>
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* Take the token.  Acquire: what the waker did before is visible. */
 static bool take(struct park *p)
@@ -26,12 +18,12 @@ void pool__park_init(struct park *p)
 
 bool pool__park_wait(struct park *p, int64_t timeout_ns)
 {
-    int64_t end = timeout_ns == PARK_FOREVER ? 0 : now_ns() + timeout_ns;
+    int64_t end = timeout_ns == PARK_FOREVER ? 0 : pool__now_ns() + timeout_ns;
 
     while (!take(p)) {
         struct futex_timespec left = {0, 0};
         if (timeout_ns != PARK_FOREVER) {
-            int64_t ns = end - now_ns();
+            int64_t ns = end - pool__now_ns();
             if (ns <= 0)
                 return take(p);
             left = futex__timespec(ns);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "thread.h"
+#include "park.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * A policy that lets a thread of ours starve the program, or that the
@@ -51,6 +53,13 @@ int pool__thread_start(void *(*run)(void *), void *arg, size_t stack)
     }
     pthread_attr_destroy(&attr);
     return -err;
+}
+
+int64_t pool__now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 void pool__signals_block(sigset_t *old)
