@@ -180,8 +180,8 @@ static void push(struct pool *pool, struct pool_job *newest, struct pool_job *ol
     struct pool_job *head = atomic_load_explicit(&pool->inbox, memory_order_relaxed);
     do
         oldest->posted = head;
-    while (!atomic_compare_exchange_weak_explicit(&pool->inbox, &head, newest,
-                                                  memory_order_seq_cst, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&pool->inbox, &head, newest, memory_order_seq_cst,
+                                                  memory_order_relaxed));
 }
 
 static bool inbox_empty(struct pool *pool)

@@ -125,12 +125,12 @@ struct pool {
     struct queue ready[POOL_CLASSES][POOL_PRIORITIES]; /* [lock] */
     uint32_t nonempty[POOL_CLASSES];                   /* [lock] a bit a ready queue */
     uint32_t order;                                    /* [lock] */
-    uint32_t cpu_taken;   /* [lock] POOL_CPU jobs started so far */
-    struct queue idle;    /* [lock] workers asleep, the last to sleep first */
-    struct queue spare;   /* [lock] records of workers that have ended */
-    unsigned max_threads; /* [lock] */
-    unsigned cpu_limit;   /* [lock] */
-    int64_t idle_ns;      /* [lock] */
+    uint32_t cpu_taken;                                /* [lock] POOL_CPU jobs started so far */
+    struct queue idle;       /* [lock] workers asleep, the last to sleep first */
+    struct queue spare;      /* [lock] records of workers that have ended */
+    unsigned max_threads;    /* [lock] */
+    unsigned cpu_limit;      /* [lock] */
+    int64_t idle_ns;         /* [lock] */
     struct pool_stats stats; /* [lock] */
     unsigned ending;         /* [lock] threads that are over but for their last words */
     bool stopping;           /* [lock] */
@@ -173,7 +173,7 @@ static inline void pool__job_init(struct pool_job *job, unsigned priority, enum 
     job->posted = NULL;
     atomic_store_explicit(&job->marks, 0, memory_order_relaxed);
     job->priority = (uint8_t)priority;
-    job->class = (uint8_t)class;
+    job->class = (uint8_t) class;
     job->linked = false;
 }
 

@@ -47,8 +47,7 @@ static void complain(const char *name, const char *value, const char *wanted)
     n = snprintf(line, sizeof line, "uaio: %s=%s is not usable (%s); using the default\n", name,
                  shown, wanted);
     if (n > 0)
-        (void)!write(STDERR_FILENO, line,
-                     (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+        (void)!write(STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
 /* Digits only: strtoul() would take signs, spaces and what follows. */
@@ -95,8 +94,8 @@ static void read_switch(const char *name, bool *value)
 
 int uaio__open_stats(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                0600);
+    return open(
+        path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 /* A copy, as the program may change its environment; absolute, as it may

@@ -163,7 +163,7 @@ static void idle(struct pool *p)
 
 static enum counter counter_of(const struct operation *op)
 {
-    return op->kind == OPERATION_READ ? STAT_READS
+    return op->kind == OPERATION_READ    ? STAT_READS
            : op->kind == OPERATION_WRITE ? STAT_WRITES
                                          : STAT_SYNCS;
 }
@@ -336,8 +336,7 @@ static void finish_over(struct pool_job *over)
 void engine__post(struct batch *batch)
 {
     if (batch->newest)
-        pool__post(&pool, batch->newest, batch->oldest,
-                   batch->blocking ? POOL_BLOCKING : POOL_CPU);
+        pool__post(&pool, batch->newest, batch->oldest, batch->blocking ? POOL_BLOCKING : POOL_CPU);
     if (batch->over)
         finish_over(in_order(batch->over));
 }

@@ -28,8 +28,8 @@ static ssize_t read_cached(struct operation *op)
 {
     op->tried = true;
     while (op->done < op->nbytes) {
-        ssize_t n = uaio__read_nowait(op->fd, (char *)op->buffer + op->done,
-                                      op->nbytes - op->done, op->offset + (int64_t)op->done);
+        ssize_t n = uaio__read_nowait(op->fd, (char *)op->buffer + op->done, op->nbytes - op->done,
+                                      op->offset + (int64_t)op->done);
         if (n < 0) {
             if (n != -EAGAIN && op->done == 0)
                 op->stream = !uaio__has_positions(op->fd, false);

@@ -36,13 +36,13 @@ struct file_identity {
 };
 
 struct operation {
-    uint8_t kind;     /* enum operation_kind */
-    bool stream;      /* no file position: a pipe, a socket, a terminal */
-    bool append;      /* a write with O_APPEND */
-    bool blocking;    /* expected to sleep rather than to compute */
-    bool tried;       /* prepare() has tried to do it */
-    bool identified;  /* `file` is known (syncs only) */
-    int error;        /* sync: the errno of a covered request that failed, or 0 */
+    uint8_t kind;    /* enum operation_kind */
+    bool stream;     /* no file position: a pipe, a socket, a terminal */
+    bool append;     /* a write with O_APPEND */
+    bool blocking;   /* expected to sleep rather than to compute */
+    bool tried;      /* prepare() has tried to do it */
+    bool identified; /* `file` is known (syncs only) */
+    int error;       /* sync: the errno of a covered request that failed, or 0 */
     int fd;
     union {
         struct { /* reads and writes */

@@ -22,14 +22,14 @@ enum identity {
 struct lane {
     struct slab_slot slot;
     int fd;
-    uint32_t serial;              /* tells this lane from a later one of the same fd */
+    uint32_t serial; /* tells this lane from a later one of the same fd */
     enum identity identity;
-    struct file_identity file;    /* if KNOWN */
-    struct queue requests;        /* all in flight, oldest first */
+    struct file_identity file; /* if KNOWN */
+    struct queue requests;     /* all in flight, oldest first */
     struct turn turn[DIRECTIONS];
-    struct queue syncs;           /* syncs that wait for this lane, oldest first */
-    struct lane *next_same_fd;    /* hash chain */
-    struct lane *next_same_file;  /* hash chain, if KNOWN */
+    struct queue syncs;             /* syncs that wait for this lane, oldest first */
+    struct lane *next_same_fd;      /* hash chain */
+    struct lane *next_same_file;    /* hash chain, if KNOWN */
     struct queue_node unknown_node; /* in `unknown`, if UNKNOWN */
 };
 
@@ -107,8 +107,8 @@ static void grow(void)
     unsigned old = order.buckets;
     struct lane **by_fd = order.by_fd, **by_file = order.by_file;
     size_t nbytes = (size_t)old * 2 * sizeof *by_fd;
-    void *fresh = mmap(NULL, nbytes * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                       -1, 0);
+    void *fresh =
+        mmap(NULL, nbytes * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (fresh == MAP_FAILED)
         return;
@@ -281,8 +281,7 @@ static struct lane *blocking_lane(const struct request *sync)
         return sync->lane;
     if (!sync->operation.identified)
         return NULL;
-    for (struct lane *lane = *file_bucket(&sync->operation.file); lane;
-         lane = lane->next_same_file)
+    for (struct lane *lane = *file_bucket(&sync->operation.file); lane; lane = lane->next_same_file)
         if (same_file(&lane->file, &sync->operation.file) && lane_blocks(lane, sync))
             return lane;
     return NULL;
@@ -347,9 +346,9 @@ static void tell_syncs(const struct request *r, int error)
     for (struct queue_node *node = queue_first(&order.barriers); node;
          node = queue_next(&order.barriers, node)) {
         struct request *sync = queue_entry(node, struct request, operation.barrier_node);
-        bool covers = sync->lane == lane ||
-                      (sync->operation.identified && lane->identity == KNOWN &&
-                       same_file(&sync->operation.file, &lane->file));
+        bool covers =
+            sync->lane == lane || (sync->operation.identified && lane->identity == KNOWN &&
+                                   same_file(&sync->operation.file, &lane->file));
         bool unknown = (int32_t)(r->stamp - sync->stamp) >= 0;
         if (covers && unknown && is_older(r, sync) && sync->operation.error == 0)
             sync->operation.error = error;

@@ -73,8 +73,7 @@ struct request *request__new(enum request_state state, bool counted)
     }
     /* Everything but the slot's header, the word that outlives a use, and what
      * a late waiter may look at, or set a bit in, at any time. */
-    memset((char *)r + offsetof(struct request, job), 0,
-           sizeof *r - offsetof(struct request, job));
+    memset((char *)r + offsetof(struct request, job), 0, sizeof *r - offsetof(struct request, job));
     r->counted = counted;
     atomic_store_explicit(&r->holders, 1, memory_order_relaxed);
     generation = next_generation(atomic_load_explicit(&r->control, memory_order_relaxed));

@@ -63,7 +63,7 @@ enum request_state {
 
 /* May a thread that waits for the request run it? */
 enum help {
-    HELP_NEVER,    /* it may block for as long as others please */
+    HELP_NEVER, /* it may block for as long as others please */
     HELP_ALWAYS,
     HELP_UNLIMITED, /* unless RLIMIT_FSIZE is set: SIGXFSZ would hit the waiter */
 };
@@ -106,39 +106,39 @@ struct lane;
 
 struct request {
     struct slab_slot slot;
-    _Atomic uint32_t control;         /* atomic: generation << 3 | state */
-    _Atomic uint16_t holders;         /* atomic: who has not let go yet: three at most */
-    atomic_uchar help;                /* atomic: enum help, immutable after submit; a waiter
+    _Atomic uint32_t control;        /* atomic: generation << 3 | state */
+    _Atomic uint16_t holders;        /* atomic: who has not let go yet: three at most */
+    atomic_uchar help;               /* atomic: enum help, immutable after submit; a waiter
                                          with a stale id may read it, and then fail to claim */
-    atomic_bool computes;             /* atomic: the same; the job is POOL_CPU */
-    _Atomic uint64_t waiters;         /* atomic: a bit a wait slot, see wait.h */
-    struct pool_job job;              /* the I/O pool's */
-    struct pool_job notice_job;       /* the notification pool's */
-    const struct request_face *face;  /* immutable after submit */
-    void *cookie;                     /* immutable after submit; the face's */
-    struct request *group;            /* immutable after submit; the list it is in, or NULL */
-    struct operation operation;       /* immutable after submit, but `error` */
-    struct notice notice;             /* immutable after submit */
+    atomic_bool computes;            /* atomic: the same; the job is POOL_CPU */
+    _Atomic uint64_t waiters;        /* atomic: a bit a wait slot, see wait.h */
+    struct pool_job job;             /* the I/O pool's */
+    struct pool_job notice_job;      /* the notification pool's */
+    const struct request_face *face; /* immutable after submit */
+    void *cookie;                    /* immutable after submit; the face's */
+    struct request *group;           /* immutable after submit; the list it is in, or NULL */
+    struct operation operation;      /* immutable after submit, but `error` */
+    struct notice notice;            /* immutable after submit */
     union {
-        struct { /* of one that is posted: */
+        struct {                         /* of one that is posted: */
             struct lane *lane;           /* pool.lock; set on arrival */
             struct queue_node lane_node; /* pool.lock; in lane.requests */
         };
         struct {                 /* of a list of requests: */
             atomic_uint pending; /* atomic: members not yet over, and the submitter */
             atomic_bool failed;  /* atomic: a member failed */
-            bool waited; /* immutable; the caller waits: members are over before their
+            bool waited;         /* immutable; the caller waits: members are over before their
                             notification, not after */
         } list;
     };
-    uint32_t arrival;                 /* pool.lock; place in the order of arrival */
-    uint32_t stamp;                   /* of order__stamp(): when a sync was submitted, or when
+    uint32_t arrival; /* pool.lock; place in the order of arrival */
+    uint32_t stamp;   /* of order__stamp(): when a sync was submitted, or when
                                          a request failed */
-    bool parked;                      /* pool.lock; job.node is in one of the lane's queues */
-    bool barrier;                     /* pool.lock; a sync that is held; its barrier_node is listed */
-    bool counted;                     /* its owner's; it is one of in_flight */
-    bool over;                        /* immutable after submit; done by engine__prepare() */
-    ssize_t result;                   /* its owner's, from PUBLISHING on */
+    bool parked;      /* pool.lock; job.node is in one of the lane's queues */
+    bool barrier;     /* pool.lock; a sync that is held; its barrier_node is listed */
+    bool counted;     /* its owner's; it is one of in_flight */
+    bool over;        /* immutable after submit; done by engine__prepare() */
+    ssize_t result;   /* its owner's, from PUBLISHING on */
 };
 
 static inline struct request *request__of_job(struct pool_job *job)

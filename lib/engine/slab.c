@@ -54,8 +54,7 @@ struct slab_slot *slab__at(struct slab *slab, uint32_t index)
 /* The link that follows `index`, as index + 1 of the next slot or 0. */
 static uint32_t next_of(struct slab *slab, uint32_t index)
 {
-    uint32_t link =
-        atomic_load_explicit(&slab__at(slab, index)->link, memory_order_relaxed);
+    uint32_t link = atomic_load_explicit(&slab__at(slab, index)->link, memory_order_relaxed);
     return link == LAST ? 0 : link == 0 ? index + 2 : link;
 }
 
@@ -104,8 +103,8 @@ static void put_chain(struct slab *slab, uint32_t first, struct slab_slot *last)
         atomic_store_explicit(&last->link, link, memory_order_relaxed);
         new = ((head >> 32) + 1) << 32 | (first + 1);
         /* release: pairs with get(). */
-    } while (!atomic_compare_exchange_weak_explicit(&slab->free, &head, new,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&slab->free, &head, new, memory_order_release,
+                                                    memory_order_relaxed));
 }
 
 void slab__put(struct slab *slab, struct slab_slot *slot)

@@ -37,10 +37,10 @@ struct slab_slot {
 };
 
 struct slab {
-    _Atomic uint64_t free;                  /* atomic: tag << 32 | index + 1 of the first */
-    _Atomic uint32_t fresh;                 /* atomic: slots below have been used */
+    _Atomic uint64_t free;                       /* atomic: tag << 32 | index + 1 of the first */
+    _Atomic uint32_t fresh;                      /* atomic: slots below have been used */
     _Atomic(unsigned char *) chunk[SLAB_CHUNKS]; /* atomic: set once */
-    size_t slot_size;                       /* immutable */
+    size_t slot_size;                            /* immutable */
 };
 
 /* A slot with its index set and the rest as its last user left it (zero at

@@ -30,9 +30,7 @@ void uaio__count(enum counter counter)
 
 void uaio__count_result(ssize_t result)
 {
-    uaio__count(result >= 0 ? STAT_COMPLETED
-                : result == -ECANCELED ? STAT_CANCELED
-                                       : STAT_FAILED);
+    uaio__count(result >= 0 ? STAT_COMPLETED : result == -ECANCELED ? STAT_CANCELED : STAT_FAILED);
 }
 
 void uaio__stats_in_flight(unsigned n)
@@ -134,8 +132,7 @@ void uaio__report(void)
     /* Not in a child that shares or has copied our memory, but made no
      * request itself: not our settings are read then, nor locks taken. */
     if (atomic_load_explicit(&used_by, memory_order_relaxed) != getpid() ||
-        !uaio__config()->stats ||
-        atomic_exchange_explicit(&reported, true, memory_order_relaxed))
+        !uaio__config()->stats || atomic_exchange_explicit(&reported, true, memory_order_relaxed))
         return;
 
     bool to_stderr = strcmp(uaio__config()->stats, "stderr") == 0;

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum counter {
-    STAT_READS,         /* submitted, by kind ... */
+    STAT_READS, /* submitted, by kind ... */
     STAT_WRITES,
     STAT_SYNCS,
     STAT_LISTS,         /* lio_listio() calls */

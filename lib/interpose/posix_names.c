@@ -16,19 +16,19 @@
 #include <errno.h>
 #include <limits.h>
 
-#define SAME(libc, field)                                                                          \
-    static_assert(offsetof(struct libc, field) == offsetof(struct uaio_aiocb, field),              \
-                  "libc's control block has another layout")
-#define SAME_LAYOUT(libc)                                                                          \
-    SAME(libc, aio_fildes);                                                                        \
-    SAME(libc, aio_lio_opcode);                                                                    \
-    SAME(libc, aio_reqprio);                                                                       \
-    SAME(libc, aio_buf);                                                                           \
-    SAME(libc, aio_nbytes);                                                                        \
-    SAME(libc, aio_sigevent);                                                                      \
-    SAME(libc, aio_offset);                                                                        \
-    static_assert(sizeof(struct libc) == sizeof(struct uaio_aiocb),                                \
-                  "libc's control block has another size")
+#define SAME(libc, field)                                                          \
+ static_assert(offsetof(struct libc, field) == offsetof(struct uaio_aiocb, field), \
+               "libc's control block has another layout")
+#define SAME_LAYOUT(libc)                                        \
+ SAME(libc, aio_fildes);                                         \
+ SAME(libc, aio_lio_opcode);                                     \
+ SAME(libc, aio_reqprio);                                        \
+ SAME(libc, aio_buf);                                            \
+ SAME(libc, aio_nbytes);                                         \
+ SAME(libc, aio_sigevent);                                       \
+ SAME(libc, aio_offset);                                         \
+ static_assert(sizeof(struct libc) == sizeof(struct uaio_aiocb), \
+               "libc's control block has another size")
 
 SAME_LAYOUT(aiocb);
 static_assert(AIO_CANCELED == UAIO_CANCELED && AIO_NOTCANCELED == UAIO_NOTCANCELED &&
@@ -60,8 +60,7 @@ static int64_t narrow_offset(const struct uaio_aiocb *cb)
     return ((const struct aiocb *)(const void *)cb)->aio_offset;
 }
 
-static int submit(struct uaio_aiocb *cb, enum operation_kind kind,
-                  posix__offset_of *offset_of)
+static int submit(struct uaio_aiocb *cb, enum operation_kind kind, posix__offset_of *offset_of)
 {
     return posix__return(cb ? posix__submit(cb, kind, offset_of(cb)) : -EINVAL);
 }
@@ -85,9 +84,9 @@ PUBLIC int aio_write(struct aiocb *cb)
 
 /* The standard declares the list's entries restrict; glibc leaves that out. */
 #ifdef __GLIBC__
-#define ENTRY *const
+# define ENTRY *const
 #else
-#define ENTRY *restrict const
+# define ENTRY *restrict const
 #endif
 
 PUBLIC int lio_listio(int mode, struct aiocb ENTRY list[], int nent, struct sigevent *sig)
@@ -175,17 +174,17 @@ PUBLIC void aio_init(const struct aioinit *init)
     uaio_init((const struct uaio_init *)(const void *)init);
 }
 
-#if __TIMESIZE == 32
+# if __TIMESIZE == 32
 /* struct timespec with 64-bit time on a 32-bit system. */
 struct timespec64 {
     int64_t tv_sec;
-#if __BYTE_ORDER == __BIG_ENDIAN
+#  if __BYTE_ORDER == __BIG_ENDIAN
     int padding;
     int tv_nsec;
-#else
+#  else
     int tv_nsec;
     int padding;
-#endif
+#  endif
 };
 
 PUBLIC int __aio_suspend_time64(const struct aiocb *const list[], int nent,
@@ -202,5 +201,5 @@ PUBLIC int __aio_suspend_time64(const struct aiocb *const list[], int nent,
     narrow.tv_nsec = timeout->tv_nsec;
     return uaio_suspend(our_list(list), nent, &narrow);
 }
-#endif
+# endif
 #endif

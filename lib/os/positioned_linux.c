@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
+# define RWF_NOWAIT 0x00000008
 #endif
 #ifndef RWF_APPEND
-#define RWF_APPEND 0x00000010
+# define RWF_APPEND 0x00000010
 #endif
 
 /*
@@ -39,8 +39,8 @@ ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset)
     if (atomic_load_explicit(&missing, memory_order_relaxed))
         return -EOPNOTSUPP;
     /* The kernel joins the two halves of the position as longs. */
-    n = syscall(SYS_preadv2, fd, &to, 1, (long)offset, (long)(offset >> (sizeof(long) * 4) >>
-                                                              (sizeof(long) * 4)), RWF_NOWAIT);
+    n = syscall(SYS_preadv2, fd, &to, 1, (long)offset,
+                (long)(offset >> (sizeof(long) * 4) >> (sizeof(long) * 4)), RWF_NOWAIT);
     if (n >= 0)
         return n;
     if (errno == ENOSYS)

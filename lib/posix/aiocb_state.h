@@ -90,8 +90,7 @@ static inline int aiocb__status(const struct uaio_aiocb *cb)
 
 static inline struct request_id aiocb__id(const struct uaio_aiocb *cb)
 {
-    return (struct request_id){cb->uaio_private_2[TAIL_INDEX],
-                               cb->uaio_private_2[TAIL_GENERATION]};
+    return (struct request_id){cb->uaio_private_2[TAIL_INDEX], cb->uaio_private_2[TAIL_GENERATION]};
 }
 
 /* Claim the result: true for the first caller only. */

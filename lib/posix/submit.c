@@ -6,13 +6,13 @@
 #include <limits.h>
 
 #ifndef SSIZE_MAX
-#define SSIZE_MAX ((size_t)-1 / 2)
+# define SSIZE_MAX ((size_t)-1 / 2)
 #endif
 
 #ifdef SIGEV_THREAD_ID
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
+# ifndef sigev_notify_thread_id
+#  define sigev_notify_thread_id _sigev_un._tid
+# endif
 #endif
 
 static void publish(void *cookie, ssize_t result)

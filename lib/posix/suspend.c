@@ -20,7 +20,7 @@
 struct waiting {
     const struct uaio_aiocb *const *list;
     int nent;
-    struct request *group;        /* or wait for this list as a whole, */
+    struct request *group; /* or wait for this list as a whole, */
     uint32_t group_generation;
     const struct request_id *ids; /* and help with these of it: of a member that is over, the */
     int next, last;               /* control block may be gone */

@@ -372,7 +372,10 @@ END_TEST
 
 /* --- callbacks --- */
 
-/* "SIGEV_THREAD with sigev_value", "Each request notifies exactly once, after its status is visible" */
+/*
+ * "SIGEV_THREAD with sigev_value", "Each request notifies exactly once, after
+ * its status is visible"
+ */
 START_TEST(each_request_calls_back_exactly_once_after_its_status)
 {
     int fd = temp_file(MANY);

@@ -78,7 +78,10 @@ START_TEST(read_of_many_megabytes_is_whole)
 }
 END_TEST
 
-/* "The return value says only whether the request was queued; later errors come through aio_error." */
+/*
+ * "The return value says only whether the request was queued; later errors come
+ * through aio_error."
+ */
 START_TEST(later_errors_come_through_aio_error)
 {
     char buf[16];

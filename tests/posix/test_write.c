@@ -77,7 +77,10 @@ START_TEST(write_of_many_megabytes_is_whole)
 }
 END_TEST
 
-/* "The return value says only whether the request was queued; later errors come through aio_error." */
+/*
+ * "The return value says only whether the request was queued; later errors come
+ * through aio_error."
+ */
 START_TEST(later_errors_come_through_aio_error)
 {
     struct aiocb cb;

@@ -19,13 +19,13 @@
 /* Its timespec: two longs, whatever time_t is; or, on 32-bit systems that have
  * only the newer call, 64 bits. */
 #ifdef SYS_futex
-#define FUTEX_CALL SYS_futex
+# define FUTEX_CALL SYS_futex
 typedef long futex__time;
-#define FUTEX_TIME_MAX (sizeof(long) == 4 ? INT32_MAX : INT64_MAX / 2)
+# define FUTEX_TIME_MAX (sizeof(long) == 4 ? INT32_MAX : INT64_MAX / 2)
 #else
-#define FUTEX_CALL SYS_futex_time64
+# define FUTEX_CALL SYS_futex_time64
 typedef int64_t futex__time;
-#define FUTEX_TIME_MAX (INT64_MAX / 2)
+# define FUTEX_TIME_MAX (INT64_MAX / 2)
 #endif
 
 struct futex_timespec {

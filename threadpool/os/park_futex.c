@@ -28,8 +28,8 @@ bool pool__park_wait(struct park *p, int64_t timeout_ns)
                 return take(p);
             left = futex__timespec(ns);
         }
-        syscall(FUTEX_CALL, &p->token, FUTEX_WAIT, 0,
-                timeout_ns == PARK_FOREVER ? NULL : &left, NULL, 0);
+        syscall(FUTEX_CALL, &p->token, FUTEX_WAIT, 0, timeout_ns == PARK_FOREVER ? NULL : &left,
+                NULL, 0);
     }
     return true;
 }
