@@ -29,9 +29,9 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define UAIO_API __attribute__((visibility("default")))
+# define UAIO_API __attribute__((visibility("default")))
 #else
-#define UAIO_API
+# define UAIO_API
 #endif
 
 /* What uaio_cancel() returns. */
@@ -75,12 +75,12 @@ struct uaio_aiocb {
 
 /* glibc's struct aioinit.  Fields that are not named below are ignored. */
 struct uaio_init {
-    int aio_threads;  /* the largest number of I/O threads; < 1 counts as 1 */
-    int aio_num;      /* requests expected at once: memory is set aside */
-    int aio_locks;    /* ignored */
-    int aio_usedba;   /* ignored */
-    int aio_debug;    /* ignored */
-    int aio_numusers; /* ignored */
+    int aio_threads;   /* the largest number of I/O threads; < 1 counts as 1 */
+    int aio_num;       /* requests expected at once: memory is set aside */
+    int aio_locks;     /* ignored */
+    int aio_usedba;    /* ignored */
+    int aio_debug;     /* ignored */
+    int aio_numusers;  /* ignored */
     int aio_idle_time; /* seconds that an idle thread stays; 0 keeps the setting */
     int aio_reserved;
 };
@@ -144,7 +144,7 @@ UAIO_API ssize_t uaio_return(struct uaio_aiocb *aiocbp);
  * caught, with or without SA_RESTART) or EINVAL (nent < 0, bad timespec).
  */
 UAIO_API int uaio_suspend(const struct uaio_aiocb *const list[], int nent,
-                 const struct timespec *timeout);
+                          const struct timespec *timeout);
 
 /*
  * Cancel one request, or with NULL all requests of the descriptor.  A
@@ -172,7 +172,7 @@ UAIO_API int uaio_cancel(int fildes, struct uaio_aiocb *aiocbp);
  *   EINTR    UAIO_LIO_WAIT was interrupted by a signal; the requests run on
  */
 UAIO_API int uaio_lio_listio(int mode, struct uaio_aiocb *const list[], int nent,
-                    struct sigevent *sig);
+                             struct sigevent *sig);
 
 /*
  * Tune the engine, as glibc's aio_init(): see struct uaio_init.  Settings in
