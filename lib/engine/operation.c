@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -93,13 +92,7 @@ ssize_t operation__prepare(struct operation *op, bool may_inline, bool *invalid)
 
 int operation__identify(int fd, struct file_identity *file)
 {
-    struct stat st;
-
-    if (fstat(fd, &st) != 0)
-        return -errno;
-    file->device = (uint64_t)st.st_dev;
-    file->inode = (uint64_t)st.st_ino;
-    return 0;
+    return uaio__identify(fd, &file->device, &file->inode);
 }
 
 int operation__prepare_sync(struct operation *op)

@@ -85,7 +85,7 @@ static inline bool operation__is_sync(const struct operation *op)
     return op->kind == OPERATION_SYNC || op->kind == OPERATION_DATASYNC;
 }
 
-/* fstat(2), in terms of this file: 0 or -errno. */
+/* Which file it is: 0 or -errno. */
 int operation__identify(int fd, struct file_identity *file);
 
 #endif

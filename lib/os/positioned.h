@@ -32,6 +32,9 @@ ssize_t uaio__append(int fd, const void *buffer, size_t nbytes);
 /* Is the descriptor in a mode in which uaio__read_nowait() may wait after all? */
 bool uaio__bypasses_cache(int status_flags);
 
+/* Which file the descriptor is of, as fstat() says: 0, or -errno. */
+int uaio__identify(int fd, uint64_t *device, uint64_t *inode);
+
 /* May a write raise SIGXFSZ in the calling thread? */
 bool uaio__file_size_limited(void);
 

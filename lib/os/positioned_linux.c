@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -63,6 +64,31 @@ ssize_t uaio__append(int fd, const void *buffer, size_t nbytes)
 bool uaio__bypasses_cache(int status_flags)
 {
     return status_flags & O_DIRECT;
+}
+
+/*
+ * The system call itself where libc's struct stat is the kernel's: a sync asks
+ * for the files of descriptors that other threads use, and a program under
+ * ThreadSanitizer would be told that this races with their close().
+ */
+static int status(int fd, struct stat *st)
+{
+#if defined(__LP64__) && defined(SYS_fstat)
+    return (int)syscall(SYS_fstat, fd, st);
+#else
+    return fstat(fd, st);
+#endif
+}
+
+int uaio__identify(int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat st;
+
+    if (status(fd, &st) != 0)
+        return -errno;
+    *device = (uint64_t)st.st_dev;
+    *inode = (uint64_t)st.st_ino;
+    return 0;
 }
 
 bool uaio__file_size_limited(void)

@@ -35,6 +35,17 @@ bool uaio__bypasses_cache(int status_flags)
     return false;
 }
 
+int uaio__identify(int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    *device = (uint64_t)st.st_dev;
+    *inode = (uint64_t)st.st_ino;
+    return 0;
+}
+
 bool uaio__file_size_limited(void)
 {
     struct rlimit limit;
