@@ -198,18 +198,6 @@ static void end_job(struct pool *pool, struct pool_job *job)
         pool->hooks->leave(pool, job);
 }
 
-static struct pool_job *reversed(struct pool_job *chain)
-{
-    struct pool_job *out = NULL;
-    while (chain) {
-        struct pool_job *next = chain->posted;
-        chain->posted = out;
-        out = chain;
-        chain = next;
-    }
-    return out;
-}
-
 /*
  * [lock] Let everything that was posted arrive, and leave what has retired.
  * The leaving comes last: a job that arrives (a barrier, say) must still see
@@ -220,7 +208,7 @@ static void drain(struct pool *pool)
     while (atomic_load_explicit(&pool->inbox, memory_order_seq_cst)) {
         struct pool_job *leavers = NULL;
         struct pool_job *job =
-            reversed(atomic_exchange_explicit(&pool->inbox, NULL, memory_order_seq_cst));
+            pool__reversed(atomic_exchange_explicit(&pool->inbox, NULL, memory_order_seq_cst));
 
         while (job) {
             struct pool_job *next = job->posted;

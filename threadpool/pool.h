@@ -177,6 +177,20 @@ static inline void pool__job_init(struct pool_job *job, unsigned priority, enum 
     job->linked = false;
 }
 
+/* A chain linked by `posted`, the other way round. */
+static inline struct pool_job *pool__reversed(struct pool_job *chain)
+{
+    struct pool_job *out = NULL;
+
+    while (chain) {
+        struct pool_job *next = chain->posted;
+        chain->posted = out;
+        out = chain;
+        chain = next;
+    }
+    return out;
+}
+
 /*
  * Post the chain newest -> posted -> ... -> oldest, oldest to arrive first,
  * with at most one wake-up.  For a single job, newest == oldest.  `class` is

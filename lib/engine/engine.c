@@ -306,18 +306,6 @@ static void notify_all(struct pool_job *chain)
     }
 }
 
-static struct pool_job *in_order(struct pool_job *newest)
-{
-    struct pool_job *oldest = NULL;
-
-    for (struct pool_job *next; newest; newest = next) {
-        next = newest->posted;
-        newest->posted = oldest;
-        oldest = newest;
-    }
-    return oldest;
-}
-
 /* The rest is posted: now a handler of their signals may wait for any of it. */
 static void finish_over(struct pool_job *over)
 {
@@ -338,7 +326,7 @@ void engine__post(struct batch *batch)
     if (batch->newest)
         pool__post(&pool, batch->newest, batch->oldest, batch->blocking ? POOL_BLOCKING : POOL_CPU);
     if (batch->over)
-        finish_over(in_order(batch->over));
+        finish_over(pool__reversed(batch->over));
 }
 
 /* ---- waiters that help --------------------------------------------------- */
@@ -516,7 +504,7 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
     do {
         sweep = sweep_all(fd, face);
         cancelled = cancelled || sweep.cancelled;
-        notify_all(in_order(sweep.cancelled));
+        notify_all(pool__reversed(sweep.cancelled));
         if (sweep.publishing)
             sched_yield(); /* it is settled in a moment: look again */
     } while (sweep.publishing);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait.h"
 
-#include <time.h>
-
 #define SLOTS 64u
 #define OWNED 56u /* the slots below belong to one waiter at a time; the rest is shared */
 
@@ -73,11 +71,4 @@ void wait__wake(struct request *r)
         uaio__event_signal(&slots[__builtin_ctzll(bits)].event);
         bits &= bits - 1;
     }
-}
-
-int64_t wait__now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }

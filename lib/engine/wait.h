@@ -50,7 +50,4 @@ int wait__sleep(const struct wait *w, unsigned sequence, int64_t deadline_ns);
 /* The request's status is published: wake who waits for it. */
 void wait__wake(struct request *r);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-int64_t wait__now(void);
-
 #endif

@@ -7,22 +7,15 @@
  * after LOOK_MS.
  */
 #include "event.h"
+#include "os/park.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS 20
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void set_flags(int fd)
 {
@@ -63,7 +56,7 @@ int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
     int timeout = LOOK_MS, err = 0;
 
     if (deadline_ns != EVENT_FOREVER) {
-        int64_t left = deadline_ns - now_ns();
+        int64_t left = deadline_ns - pool__now_ns();
         if (left <= 0)
             return -ETIMEDOUT;
         if (left < (int64_t)LOOK_MS * 1000000)

@@ -159,7 +159,7 @@ int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t time
         return -EAGAIN;
     w.help = uaio__config()->help && timeout_ns >= HELP_TIMEOUT_NS;
     if (timeout_ns != WAIT_FOREVER)
-        w.deadline_ns = wait__now() + timeout_ns;
+        w.deadline_ns = pool__now_ns() + timeout_ns;
     return wait_watching(&w);
 }
 
