@@ -92,6 +92,18 @@ static void read_switch(const char *name, bool *value)
         *value = n != 0;
 }
 
+static void read_backend(void)
+{
+    const char *value = environment("UAIO_BACKEND");
+
+    if (!value || strcmp(value, "emulate") == 0)
+        return;
+    if (strcmp(value, "native-first") == 0)
+        config.native_first = true;
+    else
+        complain("UAIO_BACKEND", value, "emulate or native-first");
+}
+
 int uaio__open_stats(const char *path)
 {
     return open(
@@ -142,6 +154,8 @@ static void load(void)
     read_number("UAIO_MAX_REQUESTS", 1, 16777216, &config.max_requests);
     read_switch("UAIO_INLINE", &config.inline_reads);
     read_switch("UAIO_HELP", &config.help);
+    read_switch("UAIO_STRICT", &config.strict);
+    read_backend();
     read_stats();
     errno = saved;
 }

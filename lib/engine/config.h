@@ -18,6 +18,8 @@ struct config {
     unsigned max_requests; /* UAIO_MAX_REQUESTS: in flight at once */
     bool inline_reads;     /* UAIO_INLINE: cached reads in the submitting thread */
     bool help;             /* UAIO_HELP: waiters run what they wait for */
+    bool strict;           /* UAIO_STRICT: check every pointer of the Linux face each time */
+    bool native_first;     /* UAIO_BACKEND: the kernel's native AIO where it can be had */
     const char *stats;     /* UAIO_STATS: "stderr", a path, or NULL for no report */
     bool threads_fixed;    /* set in the environment */
     bool idle_fixed;

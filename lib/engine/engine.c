@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine.h"
 #include "config.h"
+#include "fork.h"
 #include "order.h"
+#include "poller.h"
 #include "positioned.h"
 #include "stats.h"
+#include "vector.h"
 #include "os/thread.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Bytes of an I/O thread's stack: its own needs are below 4 KiB, but a
@@ -37,7 +41,7 @@ static unsigned cpu_limit(void)
     return cpus > 1 ? cpus - 1 : 1;
 }
 
-static void init(void)
+static void make_pools(void)
 {
     static const struct pool_hooks hooks = {
         .arrive = arrive,
@@ -58,12 +62,29 @@ static void init(void)
     };
     pool__init(&pool, &config);
     notify__init(settings->idle_ms);
-    uaio__stats_begin();
+}
+
+static void reset(void)
+{
+    request__reset();
+    vector__reset();
+    order__reset();
+    wait__reset();
+    poller__reset();
+    make_pools();
+    uaio__stats_reset();
+}
+
+static void init(void)
+{
+    make_pools();
+    fork__in_child(reset);
 }
 
 struct pool *engine__pool(void)
 {
     pthread_once(&once, init);
+    uaio__stats_begin();
     return &pool;
 }
 
@@ -110,7 +131,8 @@ static void complete(struct request *r, ssize_t result)
         atomic_store_explicit(&list->list.failed, true, memory_order_relaxed);
     if (list && list->list.waited)
         r->group = NULL; /* over now, not after its notification */
-    r->face->publish(r->cookie, result);
+    operation__discard(&r->operation);
+    r->face->publish(r, result);
     request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
     wait__wake(r);
     if (list && list->list.waited)
@@ -165,6 +187,7 @@ static enum counter counter_of(const struct operation *op)
 {
     return op->kind == OPERATION_READ    ? STAT_READS
            : op->kind == OPERATION_WRITE ? STAT_WRITES
+           : op->kind == OPERATION_POLL  ? STAT_POLLS
                                          : STAT_SYNCS;
 }
 
@@ -191,7 +214,9 @@ static enum request_state first_state(const struct operation *op, bool over)
 {
     if (over)
         return REQUEST_RUNNING;
-    return operation__is_sync(op) || operation__ordered(op) ? REQUEST_HELD : REQUEST_QUEUED;
+    if (op->kind == OPERATION_POLL)
+        return REQUEST_WAITING;
+    return op->barrier || operation__ordered(op) ? REQUEST_HELD : REQUEST_QUEUED;
 }
 
 /* A callback may need a thread to be started, which a waiter in a signal
@@ -226,6 +251,8 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     r->cookie = s->cookie;
     r->operation = s->operation;
     r->notice = s->notice;
+    if (s->notice.kind == NOTICE_NONE)
+        memcpy(r->face_data, s->face_data, sizeof r->face_data);
     if (s->list)
         list__join(s->list, r);
     pool__job_init(&r->job, s->priority, s->operation.blocking ? POOL_BLOCKING : POOL_CPU);
@@ -235,15 +262,17 @@ static struct request *make_request(const struct submission *s, ssize_t result)
 static ssize_t prepare_operation(struct submission *s, bool *refused)
 {
     struct operation *op = &s->operation;
+    int status = s->status_known ? s->status : -1;
     ssize_t result;
-    int err;
+    int err = 0;
 
-    if (operation__is_sync(op)) {
-        err = operation__prepare_sync(op);
+    if (op->kind > OPERATION_WRITE) {
+        if (operation__is_sync(op) && !s->status_known)
+            err = operation__prepare_sync(op);
         *refused = err != 0;
         return err ? err : OPERATION_PENDING;
     }
-    result = operation__prepare(op, uaio__config()->inline_reads, refused);
+    result = operation__prepare(op, status, uaio__config()->inline_reads, refused);
     if (*refused)
         return -EINVAL;
     if (op->tried)
@@ -251,33 +280,61 @@ static ssize_t prepare_operation(struct submission *s, bool *refused)
     return result;
 }
 
+/* See request.h. */
+static ssize_t pin(struct submission *s, bool *refused)
+{
+    struct operation *op = &s->operation;
+    int answer = s->face->pin ? s->face->pin(op, s->face_data) : 0;
+
+    if (answer > 0)
+        return operation__run(op);
+    *refused = answer < 0;
+    return answer < 0 ? answer : OPERATION_PENDING;
+}
+
+static ssize_t count_over(const struct submission *s, ssize_t result)
+{
+    uaio__count_result(result);
+    if (s->list && result < 0)
+        atomic_store_explicit(&s->list->list.failed, true, memory_order_relaxed);
+    return result;
+}
+
+static ssize_t prepare(struct submission *s, struct request **request, bool *refused)
+{
+    uint32_t stamp = operation__is_sync(&s->operation) ? order__stamp_sync() : 0;
+    ssize_t result = prepare_operation(s, refused);
+
+    if (!*refused && result == OPERATION_PENDING)
+        result = pin(s, refused);
+    if (*refused)
+        return result;
+    uaio__count(counter_of(&s->operation));
+    if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE)
+        return count_over(s, result);
+    *request = make_request(s, result);
+    if (!*request) {
+        *refused = true;
+        if (s->face->unpin)
+            s->face->unpin(&s->operation, s->face_data);
+        return -EAGAIN;
+    }
+    (*request)->stamp = stamp;
+    if (s->operation.barrier)
+        order__identify(&pool);
+    return result;
+}
+
 ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused)
 {
-    bool is_sync = operation__is_sync(&s->operation);
-    uint32_t stamp = is_sync ? order__stamp_sync() : 0;
     ssize_t result;
 
     *request = NULL;
     *refused = false;
     engine__pool();
-    result = prepare_operation(s, refused);
-    if (*refused)
-        return result;
-    uaio__count(counter_of(&s->operation));
-    if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE) {
-        uaio__count_result(result);
-        if (s->list && result < 0)
-            atomic_store_explicit(&s->list->list.failed, true, memory_order_relaxed);
-        return result;
-    }
-    *request = make_request(s, result);
-    if (!*request) {
-        *refused = true;
-        return -EAGAIN;
-    }
-    (*request)->stamp = stamp;
-    if (is_sync)
-        order__identify(&pool);
+    result = prepare(s, request, refused);
+    if (!*request)
+        operation__discard(&s->operation);
     return result;
 }
 
@@ -327,6 +384,39 @@ void engine__post(struct batch *batch)
         pool__post(&pool, batch->newest, batch->oldest, batch->blocking ? POOL_BLOCKING : POOL_CPU);
     if (batch->over)
         finish_over(pool__reversed(batch->over));
+}
+
+/* ---- requests that wait for readiness ------------------------------------- */
+
+int engine__watch(struct request *r)
+{
+    int err = poller__add(r->operation.fd, r->operation.readiness, request__id(r));
+
+    if (err == 0)
+        return 0;
+    request__uncount(r);
+    request__advance(r, REQUEST_WAITING, REQUEST_PUBLISHING);
+    request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
+    request__release(r);
+    return err == -EPERM ? err : -EAGAIN;
+}
+
+/* The caller has moved it to PUBLISHING. */
+static void finish_watched(struct request *r, ssize_t result)
+{
+    poller__remove(r->operation.fd);
+    complete(r, result);
+}
+
+void engine__ready(struct request_id id, unsigned readiness)
+{
+    struct request *r = request__at(id);
+
+    if (!r || !request__move(r, id.generation, REQUEST_WAITING, REQUEST_PUBLISHING))
+        return;
+    finish_watched(r, (ssize_t)readiness);
+    notify__send(r);
+    request__release(r);
 }
 
 /* ---- waiters that help --------------------------------------------------- */
@@ -413,7 +503,9 @@ static bool try_cancel(struct request *r, uint32_t generation, enum request_stat
 
     guard_begin(&guard);
     claimed = request__move(r, generation, from, REQUEST_PUBLISHING);
-    if (claimed)
+    if (claimed && from == REQUEST_WAITING)
+        finish_watched(r, -ECANCELED);
+    else if (claimed)
         finish_cancelled(r);
     guard_end(&guard);
     return claimed;

@@ -18,12 +18,16 @@
 
 /* What a face wants done. */
 struct submission {
-    struct operation operation; /* kind, fd, buffer, nbytes, offset */
-    unsigned priority;          /* 0 (the highest) .. POOL_PRIORITIES - 1 */
+    struct operation operation; /* kind, fd, buffer, nbytes, offset, flags; its vector becomes
+                                   the engine's in any case */
+    int status;                 /* if status_known: the descriptor's flags as of F_GETFL */
+    bool status_known;
+    unsigned priority; /* 0 (the highest) .. POOL_PRIORITIES - 1 */
     struct notice notice;
     const struct request_face *face;
     void *cookie;
-    struct request *list; /* which it joins, or NULL */
+    struct request *list;                                    /* which it joins, or NULL */
+    _Alignas(8) unsigned char face_data[REQUEST_FACE_BYTES]; /* copied, if there is no notice */
 };
 
 /* Requests that are ready to be posted, the newest first. */
@@ -49,6 +53,16 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
 void engine__add(struct batch *batch, struct request *r);
 
 void engine__post(struct batch *batch);
+
+/*
+ * In place of adding: wait for the readiness of a prepared OPERATION_POLL.  It
+ * may be over before this returns.  -EAGAIN: no means to wait, -EPERM: the file
+ * cannot be waited for; the request is gone without having been published.
+ */
+int engine__watch(struct request *r);
+
+/* The poller has found the request's descriptor ready. */
+void engine__ready(struct request_id id, unsigned readiness);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one

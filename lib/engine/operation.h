@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a request does: one read, write or sync, as ordinary system calls.
+ * What a request does: one read, write, sync or wait for readiness, as
+ * ordinary system calls.
  *
  * operation__prepare() runs in the submitting thread.  It finds out what the
  * descriptor is and does the operation there and then if that cannot block: a
@@ -25,6 +26,7 @@ enum operation_kind {
     OPERATION_WRITE,
     OPERATION_SYNC,     /* fsync */
     OPERATION_DATASYNC, /* fdatasync */
+    OPERATION_POLL,     /* wait until the descriptor is ready */
     OPERATION_LIST,     /* nothing: stands for a list of requests */
     OPERATION_KINDS,
 };
@@ -35,19 +37,31 @@ struct file_identity {
     uint64_t inode;
 };
 
+struct vector;
+
 struct operation {
-    uint8_t kind;    /* enum operation_kind */
-    bool stream;     /* no file position: a pipe, a socket, a terminal */
-    bool append;     /* a write with O_APPEND */
-    bool blocking;   /* expected to sleep rather than to compute */
-    bool tried;      /* prepare() has tried to do it */
-    bool identified; /* `file` is known (syncs only) */
-    int error;       /* sync: the errno of a covered request that failed, or 0 */
+    uint8_t kind;        /* enum operation_kind */
+    bool stream : 1;     /* no file position: a pipe, a socket, a terminal */
+    bool append : 1;     /* a write with O_APPEND */
+    bool blocking : 1;   /* expected to sleep rather than to compute */
+    bool tried : 1;      /* prepare() has tried to do it */
+    bool identified : 1; /* `file` is known (syncs only) */
+    bool vectored : 1;   /* `vector` in place of `buffer` */
+    bool barrier : 1;    /* a sync that covers what was submitted before it */
+    uint16_t ioprio;     /* the I/O priority to run with, or 0 for the thread's own */
+    union {
+        int error;          /* sync: the errno of a covered request that failed, or 0 */
+        uint32_t flags;     /* read, write: RWF_* of preadv2(), or 0 */
+        unsigned readiness; /* poll: what to wait for, as of poll() */
+    };
     int fd;
     union {
         struct { /* reads and writes */
-            void *buffer;
-            size_t nbytes;  /* at most SSIZE_MAX */
+            union {
+                void *buffer;
+                struct vector *vector; /* the operation's own, see vector.h */
+            };
+            size_t nbytes;  /* at most SSIZE_MAX; of a vector the sum */
             int64_t offset; /* ignored for streams */
             size_t done;    /* bytes that prepare() has read already */
         };
@@ -63,16 +77,21 @@ struct operation {
 
 /*
  * Classify a read or write, and do it if that cannot block.  Its result (>= 0
- * or -errno), which is to be published, or OPERATION_PENDING.  *invalid is set
- * if the offset is negative and matters: the call must be refused.
+ * or -errno), which is to be published, or OPERATION_PENDING.  `status`: the
+ * descriptor's flags as of F_GETFL, or negative if they are yet to be asked
+ * for.  *invalid is set if the offset is negative and matters: the call must
+ * be refused.
  */
-ssize_t operation__prepare(struct operation *op, bool may_inline, bool *invalid);
+ssize_t operation__prepare(struct operation *op, int status, bool may_inline, bool *invalid);
 
-/* Prepare a sync: 0, or -EBADF if the descriptor is not open. */
+/* Prepare a sync that is a barrier: 0, or -EBADF if the descriptor is not open. */
 int operation__prepare_sync(struct operation *op);
 
 /* Do it, blocking for as long as it takes.  The result, or -errno. */
 ssize_t operation__run(const struct operation *op);
+
+/* It is over, or will not be: give back what it owns. */
+void operation__discard(struct operation *op);
 
 /* Must order be kept among operations of one descriptor and direction? */
 static inline bool operation__ordered(const struct operation *op)

@@ -372,7 +372,7 @@ void order__arrive(struct pool *pool, struct request *r)
     }
     r->arrival = ++order.arrival;
     queue_push_back(&lane->requests, &r->lane_node);
-    if (operation__is_sync(&r->operation))
+    if (r->operation.barrier)
         arrive_sync(pool, r);
     else if (operation__ordered(&r->operation))
         wait_turn(pool, r);
@@ -401,6 +401,16 @@ void order__leave(struct pool *pool, struct request *r, ssize_t result)
         advance_syncs(pool, lane);
     if (queue_empty(&lane->requests))
         close_lane(lane);
+}
+
+void order__reset(void)
+{
+    memset(order.by_fd, 0, order.buckets * sizeof *order.by_fd);
+    memset(order.by_file, 0, order.buckets * sizeof *order.by_file);
+    order.lanes = 0;
+    queue_init(&order.unknown);
+    queue_init(&order.barriers);
+    slab__reset(&order.slab);
 }
 
 void order__trim(void)

@@ -56,6 +56,9 @@ uint32_t order__stamp_failure(void);
 struct request *order__first(int fd);
 struct request *order__next(const struct request *r);
 
+/* In a forked child: there are no lanes. */
+void order__reset(void);
+
 /* Give memory back that no lane uses.  Without the lock. */
 void order__trim(void);
 

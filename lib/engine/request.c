@@ -108,6 +108,7 @@ __attribute__((unused)) static bool allowed(enum request_state from, enum reques
         [REQUEST_RUNNING] = 1u << REQUEST_PUBLISHING,
         [REQUEST_PUBLISHING] = 1u << REQUEST_DONE,
         [REQUEST_DONE] = 1u << REQUEST_FREE,
+        [REQUEST_WAITING] = 1u << REQUEST_PUBLISHING,
     };
     return next[from] >> to & 1;
 }
@@ -152,4 +153,10 @@ void request__trim(void)
 {
     atomic_fetch_add_explicit(&first_generation, 1u << 16, memory_order_relaxed);
     slab__trim(&slab);
+}
+
+void request__reset(void)
+{
+    atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+    slab__reset(&slab);
 }

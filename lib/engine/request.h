@@ -6,20 +6,20 @@
  *   HELD --> QUEUED -----------------------------> RUNNING
  *     |        |                                      |
  *     +--------+--> (cancelled) --> PUBLISHING <------+
- *                                       |
- *                                       v
+ *              |                     ^  |
+ *   WAITING ---+--> (ready) ---------+  v
  *                                     DONE --> FREE
  *
  *   HELD        an earlier request must go first (order.h)
  *   QUEUED      may be run by whoever claims it
+ *   WAITING     the poller has it, until its descriptor is ready (poller.h)
  *   RUNNING     claimed: it will be performed, and cannot be cancelled
  *   PUBLISHING  the result is decided and on its way to the caller
  *   DONE        the caller has it; the engine has still to let go
  *
- * A state for descriptors that are not ready yet will stand between HELD and
- * QUEUED, and be cancellable like them.  Every transition is made by
- * request__move(), a compare-and-swap: of a worker, a helping waiter and a
- * canceller that reach for the same request, one wins, and it alone goes on.
+ * Every transition is made by request__move(), a compare-and-swap: of a
+ * worker, a helping waiter and a canceller that reach for the same request,
+ * one wins, and it alone goes on.
  *
  * Lifetime.  A caller names a request by its id, index and generation, never
  * by a pointer: what stands in a caller's control block may be garbage or
@@ -59,6 +59,7 @@ enum request_state {
     REQUEST_RUNNING,
     REQUEST_PUBLISHING,
     REQUEST_DONE,
+    REQUEST_WAITING,
 };
 
 /* May a thread that waits for the request run it? */
@@ -73,15 +74,29 @@ struct request_id {
     uint32_t generation;
 };
 
+struct request;
+
 /* Where a face takes its results. */
 struct request_face {
     /*
-     * Hand the result (>= 0, or -errno) to the owner of `cookie`: the result
-     * first, then the status with release.  Called once a request, with no
-     * lock held, by any thread.
+     * Hand the result (>= 0, or -errno) to the owner of the request's cookie:
+     * the result first, then the status with release.  Called once a request,
+     * with no lock held, by any thread.
      */
-    void (*publish)(void *cookie, ssize_t result);
+    void (*publish)(struct request *r, ssize_t result);
+    /*
+     * The submission is about to become a request: fetch what that needs, and
+     * put a descriptor into the operation that will stay the file's.  0; 1:
+     * it is to be run at once after all; or -errno, the submission fails.
+     * Called by the submitter.  NULL: nothing to do.
+     */
+    int (*pin)(struct operation *operation, void *face_data);
+    /* It does not become one after all. */
+    void (*unpin)(struct operation *operation, void *face_data);
 };
+
+/* What a face keeps in a request; not of one that has a notice. */
+#define REQUEST_FACE_BYTES 40
 
 enum notice_kind {
     NOTICE_NONE,
@@ -106,14 +121,17 @@ struct lane;
 
 struct request {
     struct slab_slot slot;
-    _Atomic uint32_t control;        /* atomic: generation << 3 | state */
-    _Atomic uint16_t holders;        /* atomic: who has not let go yet: three at most */
-    atomic_uchar help;               /* atomic: enum help, immutable after submit; a waiter
+    _Atomic uint32_t control; /* atomic: generation << 3 | state */
+    _Atomic uint16_t holders; /* atomic: who has not let go yet: three at most */
+    atomic_uchar help;        /* atomic: enum help, immutable after submit; a waiter
                                          with a stale id may read it, and then fail to claim */
-    atomic_bool computes;            /* atomic: the same; the job is POOL_CPU */
-    _Atomic uint64_t waiters;        /* atomic: a bit a wait slot, see wait.h */
-    struct pool_job job;             /* the I/O pool's */
-    struct pool_job notice_job;      /* the notification pool's */
+    atomic_bool computes;     /* atomic: the same; the job is POOL_CPU */
+    _Atomic uint64_t waiters; /* atomic: a bit a wait slot, see wait.h */
+    struct pool_job job;      /* the I/O pool's */
+    union {
+        struct pool_job notice_job;                              /* the notification pool's */
+        _Alignas(8) unsigned char face_data[REQUEST_FACE_BYTES]; /* the face's */
+    };
     const struct request_face *face; /* immutable after submit */
     void *cookie;                    /* immutable after submit; the face's */
     struct request *group;           /* immutable after submit; the list it is in, or NULL */
@@ -192,5 +210,8 @@ unsigned request__in_flight(void);
 
 bool request__reserve(unsigned n);
 void request__trim(void);
+
+/* In a forked child: there are none. */
+void request__reset(void);
 
 #endif

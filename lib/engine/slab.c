@@ -112,6 +112,12 @@ void slab__put(struct slab *slab, struct slab_slot *slot)
     put_chain(slab, slot->index, slot);
 }
 
+void slab__reset(struct slab *slab)
+{
+    atomic_store_explicit(&slab->free, 0, memory_order_relaxed);
+    atomic_store_explicit(&slab->fresh, 0, memory_order_relaxed);
+}
+
 bool slab__reserve(struct slab *slab, uint32_t slots)
 {
     for (uint32_t n = 0; n < slots; n += SLAB_CHUNK_SLOTS)

@@ -55,6 +55,9 @@ struct slab_slot *slab__at(struct slab *slab, uint32_t index);
 /* See to it that `slots` slots can be had without asking the system. */
 bool slab__reserve(struct slab *slab, uint32_t slots);
 
+/* All slots are free, whoever had them: in a forked child. */
+void slab__reset(struct slab *slab);
+
 /* If no slot is in use, give the memory back.  May be called at any time. */
 void slab__trim(struct slab *slab);
 

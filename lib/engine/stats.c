@@ -53,7 +53,19 @@ uint64_t uaio__stat(enum counter counter)
 
 void uaio__stats_begin(void)
 {
-    atomic_store_explicit(&used_by, getpid(), memory_order_relaxed);
+    if (atomic_load_explicit(&used_by, memory_order_relaxed) == 0)
+        atomic_store_explicit(&used_by, getpid(), memory_order_relaxed);
+}
+
+/* Its first request starts the count, and makes a report of its own due. */
+void uaio__stats_reset(void)
+{
+    for (unsigned i = 0; i < SHARDS; i++)
+        for (unsigned n = 0; n < STATS; n++)
+            atomic_store_explicit(&shards[i].count[n], 0, memory_order_relaxed);
+    atomic_store_explicit(&in_flight_max, 0, memory_order_relaxed);
+    atomic_store_explicit(&reported, false, memory_order_relaxed);
+    atomic_store_explicit(&used_by, 0, memory_order_relaxed);
 }
 
 /* ---- the report ---------------------------------------------------------- */
@@ -101,16 +113,19 @@ static void put_counters(struct text *text)
     struct pool_stats io = pool__stats(engine__pool());
     struct pool_stats notify = pool__stats(notify__pool());
     uint64_t reads = uaio__stat(STAT_READS), writes = uaio__stat(STAT_WRITES),
-             syncs = uaio__stat(STAT_SYNCS);
+             syncs = uaio__stat(STAT_SYNCS), polls = uaio__stat(STAT_POLLS);
 
     put(text, "uaio: pid ");
     put_number(text, (uint64_t)getpid());
     put(text, "\n");
-    put_line(text, "submitted", reads + writes + syncs);
+    put_line(text, "submitted", reads + writes + syncs + polls);
     put_line(text, "reads", reads);
     put_line(text, "writes", writes);
     put_line(text, "syncs", syncs);
+    put_line(text, "polls", polls);
     put_line(text, "lists", uaio__stat(STAT_LISTS));
+    put_line(text, "contexts", uaio__stat(STAT_CONTEXTS));
+    put_line(text, "contexts_native", uaio__stat(STAT_NATIVE));
     put_line(text, "completed", uaio__stat(STAT_COMPLETED));
     put_line(text, "failed", uaio__stat(STAT_FAILED));
     put_line(text, "canceled", uaio__stat(STAT_CANCELED));

@@ -14,7 +14,10 @@ enum counter {
     STAT_READS, /* submitted, by kind ... */
     STAT_WRITES,
     STAT_SYNCS,
+    STAT_POLLS,
     STAT_LISTS,         /* lio_listio() calls */
+    STAT_CONTEXTS,      /* io_setup() calls that succeeded ... */
+    STAT_NATIVE,        /* ... and those that the kernel was left to serve */
     STAT_COMPLETED,     /* ended, with success ... */
     STAT_FAILED,        /* ... with an error ... */
     STAT_CANCELED,      /* ... or by cancellation */
@@ -32,8 +35,11 @@ void uaio__count(enum counter counter);
 /* A request has ended with that result. */
 void uaio__count_result(ssize_t result);
 
-/* This process is about to make its first request. */
+/* This process is about to make a request, perhaps its first. */
 void uaio__stats_begin(void);
+
+/* In a forked child: it has made none yet. */
+void uaio__stats_reset(void);
 
 /* So many requests are in flight now. */
 void uaio__stats_in_flight(unsigned n);

@@ -72,3 +72,10 @@ void wait__wake(struct request *r)
         bits &= bits - 1;
     }
 }
+
+void wait__reset(void)
+{
+    atomic_store_explicit(&taken, 0, memory_order_relaxed);
+    for (unsigned i = 0; i < SLOTS; i++)
+        uaio__event_reset(&slots[i].event);
+}

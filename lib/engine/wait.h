@@ -47,6 +47,9 @@ void wait__unwatch(const struct wait *w, struct request_id id);
  */
 int wait__sleep(const struct wait *w, unsigned sequence, int64_t deadline_ns);
 
+/* In a forked child: nobody waits. */
+void wait__reset(void);
+
 /* The request's status is published: wake who waits for it. */
 void wait__wake(struct request *r);
 

@@ -41,4 +41,7 @@ int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns);
 
 void uaio__event_signal(struct event *e);
 
+/* In a forked child: nobody waits. */
+void uaio__event_reset(struct event *e);
+
 #endif

@@ -56,3 +56,8 @@ void uaio__event_signal(struct event *e)
     if (atomic_load_explicit(&e->sleepers, memory_order_seq_cst) > 0)
         syscall(FUTEX_CALL, &e->sequence, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
+
+void uaio__event_reset(struct event *e)
+{
+    atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
+}

@@ -84,3 +84,15 @@ void uaio__event_signal(struct event *e)
     for (unsigned n = atomic_load_explicit(&e->sleepers, memory_order_seq_cst); ends && n; n--)
         (void)!write((int)(ends >> 32), "", 1);
 }
+
+/* The pipe is the parent's, too. */
+void uaio__event_reset(struct event *e)
+{
+    uint64_t ends = atomic_exchange_explicit(&e->ends, 0, memory_order_relaxed);
+
+    if (ends) {
+        close((int)(uint32_t)ends);
+        close((int)(ends >> 32));
+    }
+    atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
+}

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /*
  * Does the descriptor have positions, that is: does pread() or (for_write)
@@ -18,10 +19,24 @@
 bool uaio__has_positions(int fd, bool for_write);
 
 /*
- * As pread(), but -EAGAIN instead of waiting for a device, and -EOPNOTSUPP
+ * As preadv2(), but -EAGAIN instead of waiting for a device, and -EOPNOTSUPP
  * where that cannot be had.  May read less than asked for.
  */
-ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset);
+ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags);
+
+/*
+ * As preadv2() and pwritev2(): -1 with errno, and offset -1 for a stream.
+ * Where the system has no flags, EOPNOTSUPP if there are any.
+ */
+ssize_t uaio__readv(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags);
+ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags,
+                     bool append);
+
+/* Do the flags say that a write appends? */
+bool uaio__appends(uint32_t flags);
+
+/* Do the flags say that the call fails with EAGAIN where it would wait? */
+bool uaio__never_waits(uint32_t flags);
 
 /*
  * As write() with O_APPEND, whether or not that is set by now, and without

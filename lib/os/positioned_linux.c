@@ -30,35 +30,83 @@ bool uaio__has_positions(int fd, bool for_write)
     return n == 0;
 }
 
-/* The system call itself: old musl has no preadv2(). */
-ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset)
+/* The kernel joins the two halves of the position as longs. */
+#define HALVES(offset) (long)(offset), (long)((offset) >> (sizeof(long) * 4) >> (sizeof(long) * 4))
+
+/* The system calls themselves: old musl has no preadv2(). */
+static ssize_t read2(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
+{
+    return syscall(SYS_preadv2, fd, to, n, HALVES(offset), flags);
+}
+
+static ssize_t write2(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags)
+{
+    return syscall(SYS_pwritev2, fd, from, n, HALVES(offset), flags);
+}
+
+ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
 {
     static atomic_bool missing; /* relaxed: each thread may find out for itself */
-    struct iovec to = {buffer, nbytes};
-    ssize_t n;
+    ssize_t done;
 
     if (atomic_load_explicit(&missing, memory_order_relaxed))
         return -EOPNOTSUPP;
-    /* The kernel joins the two halves of the position as longs. */
-    n = syscall(SYS_preadv2, fd, &to, 1, (long)offset,
-                (long)(offset >> (sizeof(long) * 4) >> (sizeof(long) * 4)), RWF_NOWAIT);
-    if (n >= 0)
-        return n;
+    done = read2(fd, to, n, offset, flags | RWF_NOWAIT);
+    if (done >= 0)
+        return done;
     if (errno == ENOSYS)
         atomic_store_explicit(&missing, true, memory_order_relaxed);
     return -errno;
 }
 
+/* Without preadv2() (Linux 4.6) there are no flags to obey. */
+static bool use_old_calls(uint32_t flags)
+{
+    if (errno != ENOSYS)
+        return false;
+    errno = EOPNOTSUPP;
+    return flags == 0;
+}
+
+ssize_t uaio__readv(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
+{
+    ssize_t done = read2(fd, to, n, offset, flags);
+
+    if (done < 0 && use_old_calls(flags))
+        done = offset < 0 ? readv(fd, to, n) : preadv(fd, to, n, offset);
+    return done;
+}
+
 /* Before RWF_APPEND (Linux 4.16): Linux's pwrite() appends while O_APPEND is
  * set, which is the nearest. */
+ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags,
+                     bool append)
+{
+    ssize_t done = write2(fd, from, n, append ? 0 : offset, flags | (append ? RWF_APPEND : 0u));
+
+    if (done < 0 && append && errno == EOPNOTSUPP && !(flags & RWF_APPEND))
+        done = write2(fd, from, n, 0, flags);
+    if (done < 0 && use_old_calls(flags))
+        done =
+            offset < 0 && !append ? writev(fd, from, n) : pwritev(fd, from, n, append ? 0 : offset);
+    return done;
+}
+
+bool uaio__appends(uint32_t flags)
+{
+    return flags & RWF_APPEND;
+}
+
+bool uaio__never_waits(uint32_t flags)
+{
+    return flags & RWF_NOWAIT;
+}
+
 ssize_t uaio__append(int fd, const void *buffer, size_t nbytes)
 {
     struct iovec from = {(void *)(uintptr_t)buffer, nbytes};
-    ssize_t n = syscall(SYS_pwritev2, fd, &from, 1, 0L, 0L, RWF_APPEND);
 
-    if (n < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
-        n = pwrite(fd, buffer, nbytes, 0);
-    return n;
+    return uaio__writev(fd, &from, 1, 0, 0, true);
 }
 
 bool uaio__bypasses_cache(int status_flags)

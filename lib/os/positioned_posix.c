@@ -12,10 +12,40 @@ bool uaio__has_positions(int fd, bool for_write)
     return lseek(fd, 0, SEEK_CUR) >= 0;
 }
 
-ssize_t uaio__read_nowait(int fd, void *buffer, size_t nbytes, int64_t offset)
+ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
 {
-    (void)fd, (void)buffer, (void)nbytes, (void)offset;
+    (void)fd, (void)to, (void)n, (void)offset, (void)flags;
     return -EOPNOTSUPP;
+}
+
+static ssize_t unsupported(void)
+{
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+/* POSIX has vectors only at the descriptor's own position. */
+ssize_t uaio__readv(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
+{
+    return offset < 0 && flags == 0 ? readv(fd, to, n) : unsupported();
+}
+
+ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags,
+                     bool append)
+{
+    return offset < 0 && flags == 0 && !append ? writev(fd, from, n) : unsupported();
+}
+
+bool uaio__appends(uint32_t flags)
+{
+    (void)flags;
+    return false;
+}
+
+bool uaio__never_waits(uint32_t flags)
+{
+    (void)flags;
+    return false;
 }
 
 /* pwrite() is not to heed O_APPEND, so the end is looked up; appends of this

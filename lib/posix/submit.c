@@ -15,9 +15,9 @@
 # endif
 #endif
 
-static void publish(void *cookie, ssize_t result)
+static void publish(struct request *r, ssize_t result)
 {
-    aiocb__publish(cookie, result);
+    aiocb__publish(r->cookie, result);
 }
 
 const struct request_face posix__face = {.publish = publish};

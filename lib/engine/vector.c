@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "vector.h"
+
+#define SLOT_BYTES(segments) (sizeof(struct vector) + (segments) * sizeof(struct iovec))
+
+static const int sizes[] = {8, 64, VECTOR_MAX};
+
+#define SIZES (sizeof sizes / sizeof *sizes)
+
+static struct slab slabs[SIZES] = {
+    {.slot_size = SLOT_BYTES(8)},
+    {.slot_size = SLOT_BYTES(64)},
+    {.slot_size = SLOT_BYTES(VECTOR_MAX)},
+};
+
+static struct slab *slab_for(int n)
+{
+    unsigned i = 0;
+
+    while (sizes[i] < n)
+        i++;
+    return &slabs[i];
+}
+
+struct vector *vector__new(int n)
+{
+    struct vector *v = (struct vector *)(void *)slab__get(slab_for(n));
+
+    if (v)
+        v->n = n;
+    return v;
+}
+
+void vector__free(struct vector *v)
+{
+    slab__put(slab_for(v->n), &v->slot);
+}
+
+void vector__reset(void)
+{
+    for (unsigned i = 0; i < SIZES; i++)
+        slab__reset(&slabs[i]);
+}

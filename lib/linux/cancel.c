@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_cancel().  As in the kernel only a poll can be cancelled: a read or write
+ * that was accepted is done, and a program may count on that.
+ */
+#include "context.h"
+#include "engine.h"
+#include "linux.h"
+#include "native.h"
+#include "polls.h"
+#include "user_memory.h"
+
+#include <errno.h>
+
+int linux__cancel(unsigned long ctx, void *iocb, void *result)
+{
+    struct linux_iocb *user = iocb;
+    struct context *c;
+    int err = -EINVAL, saved = errno;
+
+    if (!user__readable(user, sizeof *user))
+        return -EFAULT;
+    if (native__serves(ctx))
+        return native__cancel(ctx, iocb, result);
+    if (user->key != 0)
+        return -EINVAL;
+    c = context__get(ctx);
+    if (!c)
+        return -EINVAL;
+    if (context__accessible(c) && polls__cancel(c, (uintptr_t)iocb))
+        err = -EINPROGRESS;
+    context__put(c);
+    errno = saved;
+    return err;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_getevents() and io_pgetevents().
+ *
+ * A waiter that would sleep first runs requests of its context that are still
+ * queued.  One with min_nr == 0 and time to wait does so, too, as long as there
+ * are requests in flight that the kernel's io_submit() would have completed
+ * before it returned (context.prompt): programs count on finding their events.
+ */
+#define _GNU_SOURCE
+#include "config.h"
+#include "context.h"
+#include "engine.h"
+#include "linux.h"
+#include "native.h"
+#include "ring.h"
+#include "user_memory.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+struct reaper {
+    struct context *c;
+    struct linux_event *events;
+    long min_nr, nr;
+    long reaped;
+    int64_t deadline_ns;
+    const sigset_t *mask;
+    unsigned next_to_help; /* index of context.recent */
+};
+
+/* ---- arguments ----------------------------------------------------------------- */
+
+struct timespec_long {
+    long seconds, nanoseconds;
+};
+
+struct timespec_64 {
+    int64_t seconds, nanoseconds;
+};
+
+#define NS_PER_S 1000000000
+#define FOREVER_NS INT64_C(4000000000000000000)
+
+/* The kernel takes more than a second of nanoseconds here, and times in the
+ * past as none. */
+static int64_t sum_ns(int64_t seconds, int64_t nanoseconds)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, &ns) ||
+        __builtin_add_overflow(ns, nanoseconds, &ns))
+        return seconds < 0 ? 0 : FOREVER_NS;
+    return ns < 0 ? 0 : ns > FOREVER_NS ? FOREVER_NS : ns;
+}
+
+static int read_timeout(const void *timeout, enum linux_time format, int64_t *ns)
+{
+    struct timespec_long as_longs;
+    struct timespec_64 as_64;
+
+    if (!timeout) {
+        *ns = WAIT_FOREVER;
+        return 0;
+    }
+    if (!user__readable(timeout, format == LINUX_TIME_64 ? sizeof as_64 : sizeof as_longs))
+        return -EFAULT;
+    if (format == LINUX_TIME_64) {
+        memcpy(&as_64, timeout, sizeof as_64);
+    } else {
+        memcpy(&as_longs, timeout, sizeof as_longs);
+        as_64 = (struct timespec_64){as_longs.seconds, as_longs.nanoseconds};
+    }
+    *ns = sum_ns(as_64.seconds, as_64.nanoseconds);
+    return 0;
+}
+
+/* ---- helping ------------------------------------------------------------------- */
+
+/* The oldest of the requests submitted lately that can still be run. */
+static bool help_one(struct reaper *w, bool free_hands)
+{
+    unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
+
+    if (end - w->next_to_help > RECENT)
+        w->next_to_help = end - RECENT;
+    while (w->next_to_help != end) {
+        uint64_t id =
+            atomic_load_explicit(&w->c->recent[w->next_to_help++ % RECENT], memory_order_relaxed);
+        if (engine__help((struct request_id){(uint32_t)(id >> 32), (uint32_t)id}, free_hands))
+            return true;
+    }
+    return false;
+}
+
+/* Nothing can come that this waiter does not wait for. */
+static bool has_free_hands(const struct reaper *w)
+{
+    return (long)atomic_load_explicit(&w->c->requests, memory_order_relaxed) <=
+           w->min_nr - w->reaped;
+}
+
+/* ---- waiting ------------------------------------------------------------------- */
+
+/* As many as the caller's memory can take: 0, or -EFAULT if it has no room for
+ * one that is there. */
+static int reap(struct reaper *w)
+{
+    long n = (long)ring__available(w->c);
+
+    if (n > w->nr - w->reaped)
+        n = w->nr - w->reaped;
+    if (n == 0 && ring__has_backlog(w->c) && w->reaped < w->nr)
+        n = 1;
+    if (n == 0)
+        return 0;
+    if (!user__writable(w->events + w->reaped, (size_t)n * sizeof *w->events))
+        return w->reaped > 0 ? 0 : -EFAULT;
+    w->reaped += ring__reap(w->c, w->events + w->reaped, n);
+    return 0;
+}
+
+/* 0: look again; -EINTR, -ETIMEDOUT. */
+static int wait_more(struct reaper *w, unsigned sequence, unsigned wanted)
+{
+    bool free_hands = wanted == 0 || has_free_hands(w);
+
+    if (uaio__config()->help && !w->mask && help_one(w, free_hands))
+        return 0;
+    if (w->deadline_ns != WAIT_FOREVER && pool__now_ns() >= w->deadline_ns)
+        return -ETIMEDOUT;
+    return ring__sleep(w->c, sequence, wanted, w->deadline_ns, w->mask);
+}
+
+static bool prompt_in_flight(const struct reaper *w)
+{
+    return atomic_load_explicit(&w->c->prompt, memory_order_seq_cst) > 0;
+}
+
+/* 0, or why no more was reaped. */
+static int collect(struct reaper *w)
+{
+    for (;;) {
+        unsigned sequence = ring__sequence(w->c);
+        bool prompt = prompt_in_flight(w);
+        int err;
+
+        err = reap(w);
+        if (err)
+            return err;
+        if (!context__alive(w->c))
+            return -EINVAL;
+        if (w->reaped >= w->nr || (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt)))
+            return 0;
+        err = wait_more(w, sequence, w->min_nr > 0 ? (unsigned)(w->min_nr - w->reaped) : 0);
+        if (err) {
+            /* An event beats a signal, and the end of the time. */
+            return reap(w) < 0 ? -EFAULT : w->reaped < w->min_nr ? err : 0;
+        }
+    }
+}
+
+/* With what there is, without waiting. */
+static bool satisfied_at_once(const struct reaper *w, int64_t timeout_ns)
+{
+    return w->reaped >= w->nr || timeout_ns == 0 ||
+           (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt_in_flight(w)));
+}
+
+static long read_events(struct reaper *w, int64_t timeout_ns)
+{
+    int err = reap(w);
+
+    if (err)
+        return err;
+    if (satisfied_at_once(w, timeout_ns))
+        return w->reaped > 0 || context__accessible(w->c) ? w->reaped : -EINVAL;
+    if (!context__accessible(w->c))
+        return w->reaped > 0 ? w->reaped : -EINVAL;
+    w->deadline_ns = WAIT_FOREVER;
+    if (timeout_ns != WAIT_FOREVER)
+        w->deadline_ns = pool__now_ns() + timeout_ns;
+    err = collect(w);
+    if (w->reaped > 0 || err == -ETIMEDOUT)
+        return w->reaped;
+    return err;
+}
+
+static long getevents(unsigned long ctx, long min_nr, long nr, void *events, int64_t timeout_ns,
+                      const sigset_t *mask)
+{
+    struct context *c = context__get(ctx);
+    struct reaper w = {.c = c, .events = events, .min_nr = min_nr, .nr = nr, .mask = mask};
+    long result = -EINVAL;
+    int saved = errno;
+
+    if (!c)
+        return -EINVAL;
+    w.next_to_help = atomic_load_explicit(&c->submitted, memory_order_relaxed) - RECENT;
+    if (min_nr >= 0 && min_nr <= nr)
+        result = read_events(&w, timeout_ns);
+    context__put(c);
+    errno = saved;
+    return result;
+}
+
+long linux__getevents(unsigned long ctx, long min_nr, long nr, void *events, const void *timeout,
+                      enum linux_time format)
+{
+    int64_t timeout_ns;
+    int err;
+
+    if (native__serves(ctx))
+        return native__pgetevents(ctx, min_nr, nr, events, timeout, format, NULL, 0);
+    err = read_timeout(timeout, format, &timeout_ns);
+    return err ? err : getevents(ctx, min_nr, nr, events, timeout_ns, NULL);
+}
+
+/* The kernel's set, which is shorter than libc's. */
+#define KERNEL_SIGSET_BYTES 8
+
+long linux__pgetevents(unsigned long ctx, long min_nr, long nr, void *events, const void *timeout,
+                       enum linux_time format, const void *sigmask, size_t sigsetsize)
+{
+    int64_t timeout_ns;
+    sigset_t mask;
+    int err;
+
+    if (native__serves(ctx))
+        return native__pgetevents(ctx, min_nr, nr, events, timeout, format, sigmask, sigsetsize);
+    err = read_timeout(timeout, format, &timeout_ns);
+    if (err)
+        return err;
+    if (!sigmask)
+        return getevents(ctx, min_nr, nr, events, timeout_ns, NULL);
+    if (sigsetsize != KERNEL_SIGSET_BYTES)
+        return -EINVAL;
+    if (!user__readable(sigmask, KERNEL_SIGSET_BYTES))
+        return -EFAULT;
+    sigemptyset(&mask);
+    memcpy(&mask, sigmask, KERNEL_SIGSET_BYTES);
+    return getevents(ctx, min_nr, nr, events, timeout_ns, &mask);
+}

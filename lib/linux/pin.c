@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "pin.h"
+#include "kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef F_DUPFD_QUERY
+# define F_DUPFD_QUERY 1027 /* Linux 6.10 */
+#endif
+#ifndef F_OFD_GETLK
+# define F_OFD_GETLK 36
+#endif
+#define KCMP_FILE 0
+
+#define LOWEST_PIN 512
+
+/*
+ * A record for each descriptor number, as a pin and as the program's own.
+ *
+ *   users   0           not a pin
+ *           1..         requests that use it
+ *           PARKED      nobody does, but it is open
+ *           CLOSING     its last user decides what becomes of it
+ *
+ * A number is a pin from the store of `users` after it was duplicated until
+ * the store of 0 before it is closed, so that a new pin of that number is never
+ * taken for the old one.
+ */
+struct number {
+    atomic_uint users; /* atomic: acquire when taken, release when given back */
+    atomic_int pin;    /* atomic, a hint: the pin of this number's file, or 0 */
+    int origin;        /* of a pin: whose it is; written before `users` ... */
+    mode_t type;       /* ... and S_IFREG and so on */
+};
+
+#define PARKED 0x80000000u
+#define CLOSING 0x40000000u
+
+#define CHUNK_NUMBERS 2048u
+#define CHUNKS 2048u /* 4 Mi descriptors; beyond them nothing is shared */
+
+static _Atomic(struct number *) chunks[CHUNKS]; /* atomic: set once */
+static atomic_uint parked;                      /* atomic: how many are, about */
+
+static struct number *at(int fd, bool make)
+{
+    unsigned index = (unsigned)fd / CHUNK_NUMBERS;
+    struct number *chunk, *expected = NULL;
+
+    if (fd < 0 || index >= CHUNKS)
+        return NULL;
+    chunk = atomic_load_explicit(&chunks[index], memory_order_acquire);
+    if (!chunk && make) {
+        size_t nbytes = CHUNK_NUMBERS * sizeof *chunk;
+        void *p = mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+            return NULL;
+        chunk = p;
+        if (!atomic_compare_exchange_strong_explicit(&chunks[index], &expected, chunk,
+                                                     memory_order_acq_rel, memory_order_acquire)) {
+            munmap(p, nbytes);
+            chunk = expected;
+        }
+    }
+    return chunk ? &chunk[(unsigned)fd % CHUNK_NUMBERS] : NULL;
+}
+
+/* ---- what the kernel says -------------------------------------------------- */
+
+static long control(int fd, int command, long argument)
+{
+#if defined(SYS_fcntl64)
+    return uaio__kernel(SYS_fcntl64, fd, command, argument, 0, 0, 0);
+#else
+    return uaio__kernel(SYS_fcntl, fd, command, argument, 0, 0, 0);
+#endif
+}
+
+/*
+ * Where the kernel cannot tell: the same inode, opened in the same way.  For
+ * reading and writing at a position that is as good, and the inode cannot be
+ * another by now, as the pin keeps it.
+ */
+static bool same_inode(int a, int b)
+{
+    struct stat of_a, of_b;
+
+    return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_ino == of_b.st_ino &&
+           of_a.st_dev == of_b.st_dev && control(a, F_GETFL, 0) == control(b, F_GETFL, 0);
+}
+
+static bool same_file(int a, int b)
+{
+    static atomic_bool no_query, no_compare; /* relaxed: each may find out for itself */
+
+    if (!atomic_load_explicit(&no_query, memory_order_relaxed)) {
+        long same = control(a, F_DUPFD_QUERY, b);
+        if (same >= 0 || same == -EBADF)
+            return same > 0;
+        atomic_store_explicit(&no_query, true, memory_order_relaxed);
+    }
+#ifdef SYS_kcmp
+    if (!atomic_load_explicit(&no_compare, memory_order_relaxed)) {
+        long self = uaio__kernel(SYS_getpid, 0, 0, 0, 0, 0, 0);
+        long order = uaio__kernel(SYS_kcmp, self, self, KCMP_FILE, a, b, 0);
+        if (order >= 0 || order == -EBADF)
+            return order == 0;
+        atomic_store_explicit(&no_compare, true, memory_order_relaxed);
+    }
+#endif
+    return same_inode(a, b);
+}
+
+/* Has anybody locked any part of the file?  Our process's POSIX locks are seen
+ * by a request in the open file's name. */
+static bool is_locked(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int duplicate(int fd)
+{
+    long pin = control(fd, F_DUPFD_CLOEXEC, LOWEST_PIN);
+
+    /* No number left above, or none allowed there: any will do. */
+    if (pin == -EMFILE || pin == -EINVAL)
+        pin = control(fd, F_DUPFD_CLOEXEC, 3);
+    return (int)pin;
+}
+
+static void close_number(int fd)
+{
+    uaio__kernel(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+/* ---- sharing --------------------------------------------------------------- */
+
+/* Become a user of the pin, if it is one. */
+static bool join(struct number *pin)
+{
+    unsigned users = atomic_load_explicit(&pin->users, memory_order_relaxed);
+
+    do {
+        if (users == 0 || users & CLOSING)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&pin->users, &users,
+                                                    users == PARKED ? 1 : users + 1,
+                                                    memory_order_acquire, memory_order_relaxed));
+    if (users == PARKED)
+        atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
+    return true;
+}
+
+/* The pin that the number had last, if it still means that file. */
+static int join_current(int fd, struct number *number)
+{
+    int pin = atomic_load_explicit(&number->pin, memory_order_relaxed);
+    struct number *record = pin ? at(pin, false) : NULL;
+
+    if (!record || !join(record))
+        return -ENOENT;
+    if (same_file(fd, pin))
+        return pin;
+    pin__put(pin);
+    return -ENOENT;
+}
+
+static mode_t type_of(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
+int pin__get_own(int fd, mode_t *type)
+{
+    int pin = duplicate(fd);
+    struct number *record = pin >= 0 ? at(pin, true) : NULL;
+    mode_t found = pin >= 0 && (record || type) ? type_of(pin) : 0;
+
+    if (type)
+        *type = found;
+    if (record) {
+        record->origin = fd;
+        record->type = found;
+        atomic_store_explicit(&record->users, 1, memory_order_release);
+    }
+    return pin;
+}
+
+int pin__get(int fd, mode_t *type)
+{
+    struct number *number = at(fd, true);
+    int pin = number ? join_current(fd, number) : -ENOENT;
+
+    if (pin >= 0) {
+        if (type)
+            *type = at(pin, false)->type;
+        return pin;
+    }
+    pin = pin__get_own(fd, type);
+    if (pin >= 0 && number)
+        atomic_store_explicit(&number->pin, pin, memory_order_relaxed);
+    return pin;
+}
+
+/* The caller has set CLOSING.  Whoever parks a pin looks once more whether the
+ * program has closed its own, which may not be noticed for long. */
+static void settle(int pin, struct number *record)
+{
+    if (is_locked(pin) && same_file(record->origin, pin)) {
+        atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
+        atomic_store_explicit(&record->users, PARKED, memory_order_release);
+        return;
+    }
+    atomic_store_explicit(&record->users, 0, memory_order_relaxed);
+    close_number(pin);
+}
+
+void pin__put(int pin)
+{
+    struct number *record = at(pin, false);
+    unsigned users;
+
+    if (!record) {
+        close_number(pin);
+        return;
+    }
+    users = atomic_load_explicit(&record->users, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&record->users, &users,
+                                                  users == 1 ? CLOSING : users - 1,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+        ;
+    if (users == 1)
+        settle(pin, record);
+}
+
+/* ---- all of them ----------------------------------------------------------- */
+
+static void sweep_one(int pin, struct number *record)
+{
+    unsigned users = PARKED;
+
+    if (!atomic_compare_exchange_strong_explicit(&record->users, &users, CLOSING,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return;
+    atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
+    settle(pin, record);
+}
+
+static void close_one(int pin, struct number *record)
+{
+    if (atomic_exchange_explicit(&record->users, 0, memory_order_relaxed))
+        close_number(pin);
+}
+
+static void each(void (*visit)(int pin, struct number *record))
+{
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        struct number *chunk = atomic_load_explicit(&chunks[i], memory_order_acquire);
+        for (unsigned n = 0; chunk && n < CHUNK_NUMBERS; n++)
+            if (atomic_load_explicit(&chunk[n].users, memory_order_relaxed))
+                visit((int)(i * CHUNK_NUMBERS + n), &chunk[n]);
+    }
+}
+
+void pin__sweep(void)
+{
+    if (atomic_load_explicit(&parked, memory_order_relaxed))
+        each(sweep_one);
+}
+
+void pin__reset(void)
+{
+    each(close_one);
+    atomic_store_explicit(&parked, 0, memory_order_relaxed);
+}

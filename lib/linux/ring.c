@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "ring.h"
+#include "os/thread.h"
+#include "pin.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- the words that the program shares -------------------------------------- */
+
+static _Atomic uint32_t *head_of(struct context *c)
+{
+    return (_Atomic uint32_t *)(void *)&c->ring->head;
+}
+
+static _Atomic uint32_t *tail_of(struct context *c)
+{
+    return (_Atomic uint32_t *)(void *)&c->ring->tail;
+}
+
+/* head and tail as one, in memory order. */
+union ends {
+    uint64_t both;
+    struct {
+        uint32_t head, tail;
+    };
+};
+
+static _Atomic uint64_t *ends_of(struct context *c)
+{
+    return (_Atomic uint64_t *)(void *)&c->ring->head;
+}
+
+/* From slot a on to slot b, both below nr. */
+static uint32_t distance(const struct context *c, uint32_t a, uint32_t b)
+{
+    return b >= a ? b - a : b + c->nr - a;
+}
+
+/* ---- slots ------------------------------------------------------------------ */
+
+/* Slots after `tail` that hold nothing anybody may still want. */
+static uint32_t free_after(const struct context *c, uint32_t tail, uint32_t wanted)
+{
+    return wanted == tail ? c->nr - 1 : distance(c, tail, wanted) - 1;
+}
+
+bool ring__reserve(struct context *c)
+{
+    uint64_t accepted = atomic_fetch_add_explicit(&c->accepted, 1, memory_order_seq_cst) + 1;
+    uint32_t head = atomic_load_explicit(head_of(c), memory_order_acquire) % c->nr;
+    uint32_t claims[CLAIMS], free;
+    uint64_t tail, bypassed;
+
+    /* head and claims first: what is older leaves less room. */
+    for (unsigned i = 0; i < CLAIMS; i++)
+        claims[i] = atomic_load_explicit(&c->claims[i], memory_order_seq_cst);
+    bypassed = atomic_load_explicit(&c->bypassed, memory_order_acquire);
+    tail = atomic_load_explicit(&c->tail, memory_order_acquire);
+    free = free_after(c, (uint32_t)(tail % c->nr), head);
+    for (unsigned i = 0; i < CLAIMS; i++) {
+        /* A claim at the tail itself is of a reaper that has found nothing. */
+        if (claims[i] && claims[i] - 1 != tail % c->nr) {
+            uint32_t room = free_after(c, (uint32_t)(tail % c->nr), claims[i] - 1);
+            free = room < free ? room : free;
+        }
+    }
+    if (accepted - bypassed - tail <= free)
+        return true;
+    ring__unreserve(c);
+    return false;
+}
+
+void ring__unreserve(struct context *c)
+{
+    atomic_fetch_sub_explicit(&c->accepted, 1, memory_order_seq_cst);
+}
+
+unsigned ring__available(struct context *c)
+{
+    union ends ends = {.both = atomic_load_explicit(ends_of(c), memory_order_seq_cst)};
+
+    return distance(c, ends.head % c->nr, ends.tail % c->nr);
+}
+
+bool ring__idle(struct context *c)
+{
+    return atomic_load_explicit(&c->requests, memory_order_relaxed) == 0 && ring__available(c) == 0;
+}
+
+/* ---- filling ---------------------------------------------------------------- */
+
+static bool try_publishing(struct context *c)
+{
+    return !atomic_load_explicit(&c->publishing, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&c->publishing, true, memory_order_seq_cst);
+}
+
+static void stop_publishing(struct context *c)
+{
+    atomic_store_explicit(&c->publishing, false, memory_order_seq_cst);
+}
+
+/* [publishing] The kernel's order: the event, then `tail`. */
+static void put(struct context *c, const struct linux_event *event)
+{
+    uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
+
+    c->ring->events[tail % c->nr] = *event;
+    atomic_store_explicit(&c->tail, tail + 1, memory_order_seq_cst);
+    /* release: pairs with the acquire of whoever reads the ring. */
+    atomic_store_explicit(tail_of(c), (uint32_t)((tail + 1) % c->nr), memory_order_seq_cst);
+}
+
+static struct linux_event event_of(struct request *r)
+{
+    const struct completion *done = completion_of(r);
+
+    return (struct linux_event){done->data, done->object, (int64_t)r->result, 0};
+}
+
+/* A counter that is full would make the worker wait: but who counts to 2^64? */
+static void bump(int resfd)
+{
+    uint64_t one = 1;
+
+    if (resfd >= 0)
+        (void)!write(resfd, &one, sizeof one);
+}
+
+/* The last that is done for a request: from here on the context may go. */
+static void end_request(struct context *c, struct request *r)
+{
+    bool carried = completion_of(r)->kind == COMPLETION_CARRIED;
+
+    if (completion_of(r)->resfd >= 0)
+        pin__put(completion_of(r)->resfd);
+    if (carried) {
+        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+        request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
+    }
+    request__release(r);
+    context__request_over(c);
+}
+
+static void wake_masked(struct context *c)
+{
+    for (unsigned i = 0; i < WAKEABLE_MASKED; i++) {
+        uint64_t one = 1;
+        int fd = atomic_load_explicit(&c->masked[i], memory_order_relaxed);
+        /* -1 while it is used: who sleeps on it closes it when it is 0. */
+        if (fd > 0 && atomic_compare_exchange_strong_explicit(
+                          &c->masked[i], &fd, -1, memory_order_acquire, memory_order_relaxed)) {
+            (void)!write(fd, &one, sizeof one);
+            atomic_store_explicit(&c->masked[i], 0, memory_order_release);
+        }
+    }
+}
+
+void ring__wake_all(struct context *c)
+{
+    atomic_store_explicit(&c->wake_at, UINT64_MAX, memory_order_seq_cst);
+    uaio__event_signal(&c->event);
+    wake_masked(c);
+}
+
+/* An event has become visible: the second half of the handshake with
+ * ring__sleep().  A waiter with other needs looks in vain, and lowers wake_at
+ * again. */
+static void wake(struct context *c)
+{
+    uint64_t at = atomic_load_explicit(&c->wake_at, memory_order_seq_cst);
+
+    if (at != UINT64_MAX && atomic_load_explicit(&c->tail, memory_order_seq_cst) >= at)
+        ring__wake_all(c);
+}
+
+/* The event is visible: what follows from that. */
+static void announce(struct context *c, struct request *r)
+{
+    if (completion_of(r)->kind == COMPLETION_PROMPT)
+        atomic_fetch_sub_explicit(&c->prompt, 1, memory_order_seq_cst);
+    bump(completion_of(r)->resfd);
+    wake(c);
+    end_request(c, r);
+}
+
+static void push_backlog(struct context *c, struct request *r)
+{
+    struct request *head = atomic_load_explicit(&c->backlog, memory_order_relaxed);
+
+    do
+        completion_of(r)->next = head;
+    while (!atomic_compare_exchange_weak_explicit(&c->backlog, &head, r, memory_order_seq_cst,
+                                                  memory_order_relaxed));
+}
+
+/* All of the backlog, the oldest first. */
+static struct request *take_backlog(struct context *c)
+{
+    struct request *r = atomic_exchange_explicit(&c->backlog, NULL, memory_order_seq_cst);
+    struct request *first = NULL;
+
+    while (r) {
+        struct request *next = completion_of(r)->next;
+        completion_of(r)->next = first;
+        first = r;
+        r = next;
+    }
+    return first;
+}
+
+bool ring__has_backlog(struct context *c)
+{
+    return atomic_load_explicit(&c->backlog, memory_order_seq_cst) != NULL;
+}
+
+/* The caller has all signals blocked, and uses the context. */
+static void publish_backlog(struct context *c)
+{
+    while (ring__has_backlog(c) && try_publishing(c)) {
+        struct request *first = take_backlog(c);
+        for (struct request *r = first; r; r = completion_of(r)->next) {
+            struct linux_event event = event_of(r);
+            put(c, &event);
+        }
+        stop_publishing(c);
+        for (struct request *r = first, *next; r; r = next) {
+            next = completion_of(r)->next;
+            announce(c, r);
+        }
+    }
+    /* The holder may be what a waiting handler has interrupted. */
+    if (ring__has_backlog(c) &&
+        atomic_load_explicit(&c->wake_at, memory_order_seq_cst) != UINT64_MAX)
+        ring__wake_all(c);
+}
+
+/*
+ * The caller's own reference to the request is dropped elsewhere: the backlog
+ * and end_request() have one of their own.  The context is kept until the end,
+ * as another may end the last request meanwhile.
+ */
+void ring__publish(struct context *c, struct request *r)
+{
+    request__hold(r);
+    context__keep(c);
+    if (try_publishing(c)) {
+        struct linux_event event = event_of(r);
+        put(c, &event);
+        stop_publishing(c);
+        announce(c, r);
+    } else {
+        push_backlog(c, r);
+    }
+    publish_backlog(c);
+    context__put(c);
+}
+
+static void publish_backlog_here(struct context *c)
+{
+    sigset_t mask;
+
+    pool__signals_block(&mask);
+    publish_backlog(c);
+    pool__signals_restore(&mask);
+}
+
+/* Somebody else is publishing, perhaps the very code that this handler has
+ * interrupted: a request carries the event. */
+static bool carry(struct context *c, const struct linux_event *event, int resfd)
+{
+    struct request *r = request__new(REQUEST_RUNNING, false);
+
+    if (!r)
+        return false;
+    *completion_of(r) = (struct completion){
+        .data = event->data,
+        .object = event->obj,
+        .kind = COMPLETION_CARRIED,
+        .resfd = resfd >= 0 ? pin__get(resfd, NULL) : -1,
+    };
+    r->result = (ssize_t)event->res;
+    atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+    push_backlog(c, r);
+    publish_backlog_here(c);
+    return true;
+}
+
+void ring__publish_inline(struct context *c, const struct linux_event *event, int resfd)
+{
+    while (!try_publishing(c)) {
+        if (carry(c, event, resfd))
+            return;
+        sched_yield(); /* no memory: the holder is soon done */
+    }
+    put(c, event);
+    stop_publishing(c);
+    bump(resfd);
+    wake(c);
+    if (ring__has_backlog(c))
+        publish_backlog_here(c);
+}
+
+/* ---- emptying --------------------------------------------------------------- */
+
+/* A place in `claims` for a reaper that will copy from that slot on. */
+static atomic_uint *claim(struct context *c, uint32_t slot)
+{
+    for (;;) {
+        for (unsigned i = 0; i < CLAIMS; i++) {
+            unsigned none = 0;
+            if (atomic_load_explicit(&c->claims[i], memory_order_relaxed) == 0 &&
+                atomic_compare_exchange_strong_explicit(&c->claims[i], &none, slot + 1,
+                                                        memory_order_seq_cst, memory_order_relaxed))
+                return &c->claims[i];
+        }
+        sched_yield();
+    }
+}
+
+static void copy(struct context *c, uint32_t slot, uint32_t n, struct linux_event *to)
+{
+    uint32_t straight = n < c->nr - slot ? n : c->nr - slot;
+
+    memcpy(to, &c->ring->events[slot], straight * sizeof *to);
+    memcpy(to + straight, &c->ring->events[0], (n - straight) * sizeof *to);
+}
+
+static long reap_ring(struct context *c, struct linux_event *to, long max)
+{
+    union ends old = {.both = atomic_load_explicit(ends_of(c), memory_order_acquire)}, new;
+    uint32_t slot, n;
+    atomic_uint *claimed;
+
+    if (old.head % c->nr == old.tail % c->nr)
+        return 0;
+    claimed = claim(c, old.head % c->nr);
+    do {
+        slot = old.head % c->nr;
+        n = distance(c, slot, old.tail % c->nr);
+        n = (unsigned long)max < n ? (uint32_t)max : n;
+        new = (union ends){.head = (slot + n) % c->nr, .tail = old.tail};
+        /* seq_cst: in ring__reserve() the claim is seen, or the old head. */
+        atomic_store_explicit(claimed, slot + 1, memory_order_seq_cst);
+    } while (n > 0 &&
+             !atomic_compare_exchange_weak_explicit(ends_of(c), &old.both, new.both,
+                                                    memory_order_seq_cst, memory_order_acquire));
+    copy(c, slot, n, to);
+    atomic_store_explicit(claimed, 0, memory_order_release);
+    return n;
+}
+
+/*
+ * Events that cannot get into the ring, as whoever publishes has been
+ * interrupted, perhaps by the handler that calls us: one, if there is any.
+ */
+static long reap_backlog(struct context *c, struct linux_event *to)
+{
+    struct request *first, *rest;
+    sigset_t mask;
+
+    if (!ring__has_backlog(c))
+        return 0;
+    publish_backlog_here(c);
+    pool__signals_block(&mask);
+    first = take_backlog(c);
+    rest = first ? completion_of(first)->next : NULL;
+    while (rest) {
+        struct request *next = completion_of(rest)->next;
+        push_backlog(c, rest);
+        rest = next;
+    }
+    if (first) {
+        *to = event_of(first);
+        atomic_fetch_add_explicit(&c->bypassed, 1, memory_order_acq_rel);
+        announce(c, first);
+    }
+    publish_backlog(c);
+    pool__signals_restore(&mask);
+    return first ? 1 : 0;
+}
+
+long ring__reap(struct context *c, struct linux_event *to, long max)
+{
+    long n = reap_ring(c, to, max);
+
+    while (n < max && ring__has_backlog(c)) {
+        long more = reap_ring(c, to + n, max - n);
+        if (more == 0)
+            more = reap_backlog(c, to + n);
+        if (more == 0)
+            break;
+        n += more;
+    }
+    return n;
+}
+
+/* ---- waiting ---------------------------------------------------------------- */
+
+unsigned ring__sequence(struct context *c)
+{
+    return uaio__event_sequence(&c->event);
+}
+
+static void lower_wake_at(struct context *c, uint64_t at)
+{
+    uint64_t now = atomic_load_explicit(&c->wake_at, memory_order_relaxed);
+
+    while (at < now && !atomic_compare_exchange_weak_explicit(
+                           &c->wake_at, &now, at, memory_order_seq_cst, memory_order_relaxed))
+        ;
+}
+
+/* Where a thread with a mask of its own waits: ppoll() changes the mask and
+ * sleeps in one step, a futex cannot. */
+struct masked_sleep {
+    int fd; /* an eventfd, or -1: then look again and again */
+    atomic_int *place;
+};
+
+static struct masked_sleep masked_begin(struct context *c)
+{
+    struct masked_sleep here = {eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), NULL};
+
+    for (unsigned i = 0; here.fd > 0 && i < WAKEABLE_MASKED; i++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong_explicit(&c->masked[i], &none, here.fd,
+                                                    memory_order_seq_cst, memory_order_relaxed)) {
+            here.place = &c->masked[i];
+            return here;
+        }
+    }
+    if (here.fd >= 0)
+        close(here.fd);
+    here.fd = -1;
+    return here;
+}
+
+static void masked_end(const struct masked_sleep *here)
+{
+    int fd = here->fd;
+
+    if (fd < 0)
+        return;
+    /* It is ours to take back, or somebody writes to it right now, or did. */
+    while (!atomic_compare_exchange_strong_explicit(here->place, &fd, 0, memory_order_acquire,
+                                                    memory_order_acquire) &&
+           fd == -1) {
+        sched_yield();
+        fd = here->fd;
+    }
+    close(here->fd);
+}
+
+#define LOOK_AGAIN_NS 1000000
+
+static struct timespec left_until(int64_t deadline_ns, int64_t most_ns)
+{
+    int64_t left = deadline_ns - pool__now_ns();
+
+    left = left < 0 ? 0 : left > most_ns ? most_ns : left;
+    return (struct timespec){(time_t)(left / 1000000000), (long)(left % 1000000000)};
+}
+
+static int masked_sleep(struct context *c, const struct masked_sleep *here, unsigned sequence,
+                        int64_t deadline_ns, const sigset_t *mask)
+{
+    struct pollfd wait = {here->fd, POLLIN, 0};
+    struct timespec left =
+        left_until(deadline_ns, here->fd < 0 ? LOOK_AGAIN_NS : INT64_C(3600000000000));
+    int n;
+
+    if (uaio__event_sequence(&c->event) != sequence)
+        left = (struct timespec){0, 0}; /* but let signals in */
+    n = ppoll(&wait, here->fd < 0 ? 0 : 1, &left, mask);
+    if (n < 0)
+        return -errno;
+    return n == 0 && pool__now_ns() >= deadline_ns ? -ETIMEDOUT : 0;
+}
+
+/*
+ * First `tail`, then what is available: an event that comes between makes us
+ * wake too early, never too late.
+ */
+static bool prepare_to_sleep(struct context *c, unsigned wanted)
+{
+    uint64_t tail = atomic_load_explicit(&c->tail, memory_order_seq_cst);
+    unsigned available = ring__available(c);
+
+    if (wanted > 0 && available >= wanted)
+        return false;
+    lower_wake_at(c, wanted ? tail + wanted - available : tail);
+    /* What was published before wake_at was lowered is seen now, see wake(). */
+    return (wanted == 0 || ring__available(c) < wanted) && !ring__has_backlog(c);
+}
+
+int ring__sleep(struct context *c, unsigned sequence, unsigned wanted, int64_t deadline_ns,
+                const sigset_t *mask)
+{
+    struct masked_sleep here = {-1, NULL};
+    int cancel, err = 0;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    if (mask)
+        here = masked_begin(c);
+    if (prepare_to_sleep(c, wanted) &&
+        (wanted || atomic_load_explicit(&c->prompt, memory_order_seq_cst)))
+        err = mask ? masked_sleep(c, &here, sequence, deadline_ns, mask)
+                   : uaio__event_wait(&c->event, sequence, deadline_ns);
+    masked_end(&here);
+    pthread_setcancelstate(cancel, &(int){0});
+    return err;
+}

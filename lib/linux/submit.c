@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_submit(): one iocb after the other, in the kernel's order of checks, up to
+ * the first that fails.
+ *
+ * What is known of a descriptor (its flags, that it is an eventfd) is asked
+ * once for a run of iocbs that use the same: within one call nobody can tell.
+ */
+#define _GNU_SOURCE
+#include "context.h"
+#include "engine.h"
+#include "iocb.h"
+#include "linux.h"
+#include "native.h"
+#include "pin.h"
+#include "polls.h"
+#include "ring.h"
+#include "user_memory.h"
+#include "os/thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* What came of one iocb. */
+struct outcome {
+    struct request *request;  /* it is queued, or */
+    struct linux_event event; /* it is over */
+};
+
+/* ---- the engine's hooks ------------------------------------------------------ */
+
+/* What the kernel's own AIO could do nothing with; the rest, -errno. */
+static int check_type(const struct operation *op, mode_t type)
+{
+    struct iovec none = {NULL, 0};
+    bool file = S_ISREG(type) || S_ISBLK(type);
+
+    if (file)
+        return op->kind == OPERATION_POLL ? -EINVAL : 0; /* it was not ready, and never will be */
+    if (operation__is_sync(op))
+        return !S_ISDIR(type) && fsync(op->fd) != 0 && errno == EINVAL ? -EINVAL : 0;
+    if (S_ISDIR(type))
+        return -EINVAL;
+    if (type == 0 && op->kind == OPERATION_READ && readv(op->fd, &none, 0) != 0)
+        return -EINVAL;
+    if (type == 0 && op->kind == OPERATION_WRITE && writev(op->fd, &none, 0) != 0)
+        return -EINVAL;
+    return 0;
+}
+
+/* Would the kernel's AIO wait for nothing but a disk in io_submit()? */
+static bool is_prompt(const struct operation *op, const struct completion *completion, mode_t type)
+{
+    return op->kind <= OPERATION_WRITE && (S_ISREG(type) || S_ISBLK(type)) &&
+           !(completion->status & O_DIRECT);
+}
+
+static int pin_resfd(struct completion *completion)
+{
+    int pin;
+
+    if (completion->resfd < 0)
+        return 0;
+    pin = pin__get(completion->resfd, NULL);
+    if (pin < 0)
+        return pin;
+    completion->resfd = pin;
+    return 0;
+}
+
+static int pin(struct operation *op, void *face_data)
+{
+    struct completion *completion = face_data;
+    struct context *c = completion->context;
+    mode_t type;
+    int file, err;
+
+    if (op->stream && completion->status & O_NONBLOCK)
+        return 1; /* it does not block */
+    file = op->kind == OPERATION_POLL ? pin__get_own(op->fd, &type) : pin__get(op->fd, &type);
+    if (file < 0)
+        return op->stream || op->kind == OPERATION_POLL ? -EAGAIN : 1;
+    err = check_type(op, type);
+    if (err == 0 && pin_resfd(completion) < 0)
+        err = -EAGAIN;
+    if (err) {
+        pin__put(file);
+        return err;
+    }
+    if (S_ISSOCK(type) && op->offset != 0)
+        op->stream = false; /* then it says ESPIPE */
+    op->fd = file;
+    completion->kind = op->kind == OPERATION_POLL ? COMPLETION_POLL : COMPLETION_QUEUED;
+    if (is_prompt(op, completion, type)) {
+        completion->kind = COMPLETION_PROMPT;
+        atomic_fetch_add_explicit(&c->prompt, 1, memory_order_relaxed);
+    }
+    return 0;
+}
+
+static void unpin(struct operation *op, void *face_data)
+{
+    struct completion *completion = face_data;
+
+    if (completion->kind == COMPLETION_PROMPT)
+        atomic_fetch_sub_explicit(&completion->context->prompt, 1, memory_order_relaxed);
+    if (completion->resfd >= 0)
+        pin__put(completion->resfd);
+    pin__put(op->fd);
+}
+
+/* All signals are blocked: see engine.c. */
+static void publish(struct request *r, ssize_t result)
+{
+    struct context *c = r->cookie;
+
+    if (completion_of(r)->kind == COMPLETION_POLL) {
+        polls__remove(c, r);
+        r->result = result == -ECANCELED ? 0 : result;
+    }
+    pin__put(r->operation.fd);
+    ring__publish(c, r);
+}
+
+static const struct request_face face = {.publish = publish, .pin = pin, .unpin = unpin};
+
+/* ---- one iocb ---------------------------------------------------------------- */
+
+/* So that a waiter can help with it. */
+static void remember(struct context *c, struct request_id id)
+{
+    unsigned i = atomic_fetch_add_explicit(&c->submitted, 1, memory_order_relaxed);
+
+    atomic_store_explicit(&c->recent[i % RECENT], (uint64_t)id.index << 32 | id.generation,
+                          memory_order_relaxed);
+}
+
+static int watch(struct context *c, struct request *r)
+{
+    sigset_t mask;
+    int err;
+
+    pool__signals_block(&mask);
+    polls__add(c, r);
+    request__hold(r);
+    err = engine__watch(r);
+    if (err) {
+        polls__remove(c, r);
+        unpin(&r->operation, r->face_data);
+    }
+    request__release(r);
+    pool__signals_restore(&mask);
+    return err == -EPERM ? -EINVAL : err; /* it cannot be polled */
+}
+
+static int start(struct context *c, struct submission *s, struct batch *batch,
+                 struct outcome *outcome)
+{
+    struct completion *completion = (struct completion *)(void *)s->face_data;
+    bool refused;
+    ssize_t result;
+
+    s->face = &face;
+    s->cookie = c;
+    completion->context = c;
+    result = engine__prepare(s, &outcome->request, &refused);
+    if (refused)
+        return (int)result;
+    if (!outcome->request) {
+        outcome->event =
+            (struct linux_event){completion->data, completion->object, (int64_t)result, 0};
+        return 0;
+    }
+    if (s->operation.kind == OPERATION_POLL)
+        return watch(c, outcome->request);
+    remember(c, request__id(outcome->request));
+    engine__add(batch, outcome->request);
+    return 0;
+}
+
+/* 0: accepted.  A slot and the context are kept for it. */
+static int submit_one(struct context *c, struct iocb_checker *checker, void *user,
+                      struct batch *batch)
+{
+    struct submission s = {.notice = {.kind = NOTICE_NONE}};
+    struct completion *completion = (struct completion *)(void *)s.face_data;
+    struct outcome outcome = {.request = NULL};
+    struct linux_iocb iocb;
+    int err, resfd;
+
+    err = iocb__read(user, &iocb);
+    if (err)
+        return err;
+    if (!ring__reserve(c))
+        return -EAGAIN;
+    if (!context__request_begin(c)) {
+        ring__unreserve(c);
+        return -EINVAL;
+    }
+    err = iocb__check(checker, user, &iocb, &s, &outcome.event.res);
+    resfd = completion->resfd;
+    if (err == IOCB_OVER)
+        outcome.event =
+            (struct linux_event){completion->data, completion->object, outcome.event.res, 0};
+    else if (err == 0)
+        err = start(c, &s, batch, &outcome);
+    if (err < 0) {
+        ring__unreserve(c);
+        context__request_over(c);
+        return err;
+    }
+    if (!outcome.request) {
+        ring__publish_inline(c, &outcome.event, resfd);
+        context__request_over(c);
+    }
+    return 0;
+}
+
+static long submit_all(struct context *c, long nr, void *const *iocbpp)
+{
+    struct iocb_checker checker = {.fd = -1, .resfd = -1};
+    struct batch batch = {0};
+    long n;
+    int err = 0;
+
+    for (n = 0; n < nr; n++) {
+        if (!user__readable(&iocbpp[n], sizeof iocbpp[n])) {
+            err = -EFAULT;
+            break;
+        }
+        err = submit_one(c, &checker, iocbpp[n], &batch);
+        if (err)
+            break;
+    }
+    engine__post(&batch);
+    return n > 0 ? n : err;
+}
+
+long linux__submit(unsigned long ctx, long nr, void *const *iocbpp)
+{
+    struct context *c;
+    long n = -EINVAL;
+    int saved = errno;
+
+    if (nr < 0)
+        return -EINVAL;
+    c = context__get(ctx);
+    if (!c)
+        return native__serves(ctx) ? native__submit(ctx, nr, iocbpp) : -EINVAL;
+    if (!ring__idle(c) || context__accessible(c))
+        n = submit_all(c, nr < (long)c->nr ? nr : (long)c->nr, iocbpp);
+    context__put(c);
+    errno = saved;
+    return n;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "user_memory.h"
+#include "config.h"
+#include "kernel.h"
+#include "linux.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/futex.h is not everywhere. */
+enum { WAKE_OP_PRIVATE = 5 | 128, OR_ZERO_COMPARE_EQUAL = 2 << 28 };
+
+#if defined(SYS_futex)
+# define FUTEX SYS_futex
+#else
+# define FUTEX SYS_futex_time64
+#endif
+
+#define KERNEL_SIGSET_BYTES 8
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static uintptr_t page_bytes = 4096;
+static bool can_probe_reads, can_probe_writes;
+
+/* The set is copied in first, and then `how` is found invalid. */
+static long copy_in(const void *p)
+{
+    return uaio__kernel(SYS_rt_sigprocmask, -1, (long)(uintptr_t)p, 0, KERNEL_SIGSET_BYTES, 0, 0);
+}
+
+/* The kernel adds no bit to the word and wakes nobody who waits on our own. */
+static long or_zero(void *p)
+{
+    uint32_t nobody = 0;
+    return uaio__kernel(FUTEX, (long)(uintptr_t)&nobody, WAKE_OP_PRIVATE, 0, 0, (long)(uintptr_t)p,
+                        OR_ZERO_COMPARE_EQUAL);
+}
+
+/* Emulators and sandboxes may answer otherwise: then pointers are trusted. */
+static void find_out(void)
+{
+    uint64_t good[2] = {0, 0};
+    void *bad;
+
+    page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    bad = mmap(NULL, page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bad == MAP_FAILED)
+        return;
+    can_probe_reads = copy_in(good) == -EINVAL && copy_in(bad) == -EFAULT;
+    can_probe_writes = or_zero(good) >= 0 && or_zero(bad) == -EFAULT;
+    munmap(bad, page_bytes);
+}
+
+/* ---- pages that were good -------------------------------------------------- */
+
+#define REMEMBERED 64u
+
+/* A page's address, and 1 if it can be written, too. */
+static _Thread_local uintptr_t pages[REMEMBERED];
+
+static uintptr_t *slot_of(uintptr_t page)
+{
+    return &pages[page / page_bytes % REMEMBERED];
+}
+
+static bool is_remembered(uintptr_t page, bool write)
+{
+    uintptr_t known = *slot_of(page);
+
+    if (uaio__config()->strict)
+        return false;
+    return page && (known == (page | 1) || (!write && known == page));
+}
+
+/* `at` is within the page; the probes touch 8 and 4 bytes. */
+static bool probe(uintptr_t at, uintptr_t page, bool write)
+{
+    uintptr_t last = page + page_bytes - KERNEL_SIGSET_BYTES;
+
+    if (write)
+        return !can_probe_writes || or_zero((void *)(at & ~(uintptr_t)3)) != -EFAULT;
+    return !can_probe_reads || copy_in((void *)(at < last ? at : last)) != -EFAULT;
+}
+
+static bool page_good(uintptr_t at, bool write)
+{
+    uintptr_t page = at & ~(page_bytes - 1);
+
+    if (is_remembered(page, write))
+        return true;
+    if (!probe(at, page, write))
+        return false;
+    *slot_of(page) = write ? page | 1 : page;
+    return true;
+}
+
+static bool good(uintptr_t at, size_t nbytes, bool write)
+{
+    uintptr_t end;
+
+    pthread_once(&once, find_out);
+    if (nbytes == 0)
+        return true;
+    if (!user__in_range(at, nbytes))
+        return false;
+    end = at + nbytes;
+    while (at < end) {
+        if (!page_good(at, write))
+            return false;
+        at = (at & ~(page_bytes - 1)) + page_bytes;
+        if (at == 0)
+            break;
+    }
+    return true;
+}
+
+bool user__in_range(uint64_t address, uint64_t nbytes)
+{
+    uint64_t limit = UINTPTR_MAX == UINT64_MAX ? INT64_MAX : UINTPTR_MAX;
+
+    return address <= limit && nbytes <= limit - address;
+}
+
+bool user__readable(const void *p, size_t nbytes)
+{
+    return p && good((uintptr_t)p, nbytes, false);
+}
+
+bool user__writable(void *p, size_t nbytes)
+{
+    return p && good((uintptr_t)p, nbytes, true);
+}
+
+bool user__readable_now(const void *p)
+{
+    pthread_once(&once, find_out);
+    return !can_probe_reads || copy_in(p) != -EFAULT;
+}
+
+bool linux__readable(const void *p, size_t nbytes)
+{
+    return user__readable(p, nbytes);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of descriptors of which the kernel tells which are ready.
+ * readiness_epoll.c (Linux), readiness_none.c.
+ */
+#ifndef UAIO_OS_READINESS_H
+#define UAIO_OS_READINESS_H
+
+#include <stdint.h>
+
+struct readiness {
+    uint64_t tag;
+    unsigned conditions; /* as of poll() */
+};
+
+/* A set (>= 0), or -errno. */
+int uaio__readiness_open(void);
+void uaio__readiness_close(int set);
+
+/* Report the descriptor once, when it has any of the conditions; at any time,
+ * also while another thread waits.  0 or -errno. */
+int uaio__readiness_add(int set, int fd, unsigned conditions, uint64_t tag);
+void uaio__readiness_remove(int set, int fd);
+
+/* Up to `max` that are ready; 0 after `timeout_ms` without any. */
+int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_ms);
+
+#endif

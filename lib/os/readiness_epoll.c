@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "readiness.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define MAX_EVENTS 64
+
+_Static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI && EPOLLOUT == POLLOUT &&
+                   EPOLLERR == POLLERR && EPOLLHUP == POLLHUP,
+               "the conditions have the same numbers");
+
+#define CONDITIONS 0xffffu /* those of poll(): above are epoll's own switches */
+
+int uaio__readiness_open(void)
+{
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    return set < 0 ? -errno : set;
+}
+
+void uaio__readiness_close(int set)
+{
+    close(set);
+}
+
+int uaio__readiness_add(int set, int fd, unsigned conditions, uint64_t tag)
+{
+    struct epoll_event event = {
+        .events = (conditions & CONDITIONS) | EPOLLONESHOT,
+        .data.u64 = tag,
+    };
+    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+void uaio__readiness_remove(int set, int fd)
+{
+    struct epoll_event unused = {0};
+    epoll_ctl(set, EPOLL_CTL_DEL, fd, &unused);
+}
+
+int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_ms)
+{
+    struct epoll_event events[MAX_EVENTS];
+    int n = epoll_wait(set, events, max < MAX_EVENTS ? max : MAX_EVENTS, timeout_ms);
+
+    for (int i = 0; i < n; i++)
+        ready[i] = (struct readiness){events[i].data.u64, events[i].events & CONDITIONS};
+    return n;
+}

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# A shared library defines the dynamic symbols of the list in the versions of
+# the list, and no others, and has that soname.  A version that lacks is a
+# fatal error of the loader; a symbol in another one is not found.
+#
+#   versions.sh <library> <soname> <list>
+#   versions.sh <library> - <list>    only the symbols with a version count
+#
+# In the list: NAME@@VERSION for a default version, NAME@VERSION for a hidden
+# one, NAME for none.
+set -eu
+
+library=$1
+soname=$2
+list=$3
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# The nodes themselves are symbols (ABS) to some linkers.  Coverage and
+# sanitizer builds add symbols of their own.
+LC_ALL=C readelf -W --dyn-syms "$library" |
+    awk '$7 != "UND" && $7 != "ABS" && ($5 == "GLOBAL" || $5 == "WEAK") { print $8 }' |
+    grep -Ev '^(__asan|__odr_asan|__tsan|__ubsan|__gcov|mangle_path|_init$|_fini$)' |
+    LC_ALL=C sort >"$scratch/all"
+if [ "$soname" = - ]; then
+    grep @ "$scratch/all" >"$scratch/symbols"
+else
+    cp "$scratch/all" "$scratch/symbols"
+fi
+LC_ALL=C sort "$list" | diff -u - "$scratch/symbols"
+
+# Nodes: those of the list, none more.
+sed -n 's/.*@//p' "$list" | LC_ALL=C sort -u >"$scratch/wanted"
+LC_ALL=C readelf -W -V "$library" |
+    awk '/Version needs section/ { exit } /Flags: none/ && /Name:/ { print $NF }' |
+    LC_ALL=C sort >"$scratch/nodes"
+diff -u "$scratch/wanted" "$scratch/nodes"
+
+if [ "$soname" != - ]; then
+    found=$(LC_ALL=C readelf -W -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')
+    [ "$found" = "$soname" ] || {
+        echo "$library: the soname is '$found', must be '$soname'" >&2
+        exit 1
+    }
+fi
+echo "$library: the symbols and versions of $list"
