@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,7 @@ static void load(void)
     config.threads_fixed = read_number("UAIO_THREADS", 1, POOL_MAX_THREADS, &config.threads);
     config.idle_fixed = read_number("UAIO_IDLE_MS", 0, 3600000, &config.idle_ms);
     read_number("UAIO_MAX_REQUESTS", 1, 16777216, &config.max_requests);
+    read_number("UAIO_MAX_EVENTS", 1, UINT_MAX, &config.max_events);
     read_switch("UAIO_INLINE", &config.inline_reads);
     read_switch("UAIO_HELP", &config.help);
     read_switch("UAIO_STRICT", &config.strict);

@@ -16,6 +16,7 @@ struct config {
     unsigned threads;      /* UAIO_THREADS: the most I/O threads at once */
     unsigned idle_ms;      /* UAIO_IDLE_MS: how long an idle thread stays */
     unsigned max_requests; /* UAIO_MAX_REQUESTS: in flight at once */
+    unsigned max_events;   /* UAIO_MAX_EVENTS: asked for by all io_setup() together; 0: any */
     bool inline_reads;     /* UAIO_INLINE: cached reads in the submitting thread */
     bool help;             /* UAIO_HELP: waiters run what they wait for */
     bool strict;           /* UAIO_STRICT: check every pointer of the Linux face each time */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine.h"
 #include "config.h"
-#include "fork.h"
+#include "process.h"
 #include "order.h"
 #include "poller.h"
 #include "positioned.h"
@@ -78,7 +78,7 @@ static void reset(void)
 static void init(void)
 {
     make_pools();
-    fork__in_child(reset);
+    process__in_child(reset);
 }
 
 struct pool *engine__pool(void)
@@ -431,11 +431,13 @@ void engine__ready(struct request_id id, unsigned readiness)
  *
  * But if all workers are stuck, there is nobody to leave it to.
  */
-static bool may_help(const struct request *r, bool free_hands)
+static bool may_help(const struct request *r, unsigned how)
 {
     bool computes = atomic_load_explicit(&r->computes, memory_order_relaxed);
+    bool wanted =
+        computes ? how & HELP_NEIGHBOURS || request__in_flight() <= 1 : how & HELP_SLEEPERS;
 
-    if ((computes ? request__in_flight() > 1 : !free_hands) && pool__has_reserve(&pool))
+    if (!wanted && pool__has_reserve(&pool))
         return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
     case HELP_ALWAYS:
@@ -474,11 +476,11 @@ static bool claim_and_run(struct request *r, uint32_t generation)
     return claimed;
 }
 
-bool engine__help(struct request_id id, bool free_hands)
+bool engine__help(struct request_id id, unsigned how)
 {
     struct request *r = request__at(id);
 
-    if (!engine__helpable(id) || !may_help(r, free_hands) || !claim_and_run(r, id.generation))
+    if (!engine__helpable(id) || !may_help(r, how) || !claim_and_run(r, id.generation))
         return false;
     uaio__count(STAT_HELPED);
     notify__send(r);

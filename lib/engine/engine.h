@@ -66,10 +66,15 @@ void engine__ready(struct request_id id, unsigned readiness);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one
- * that a waiter may run.  False: it is not ours to run.  `free_hands`: the
- * caller has nothing else to do before it is done.
+ * that a waiter may run.  False: it is not ours to run.
  */
-bool engine__help(struct request_id id, bool free_hands);
+bool engine__help(struct request_id id, unsigned how);
+
+/* How far a waiter goes. */
+enum {
+    HELP_SLEEPERS = 1,   /* requests that sleep, too: there is nothing else to wait for */
+    HELP_NEIGHBOURS = 2, /* requests that compute, though others are in flight */
+};
 
 /* Would it be worth a try? */
 bool engine__helpable(struct request_id id);

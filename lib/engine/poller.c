@@ -14,9 +14,20 @@
  * under the lock, taken with all signals blocked. */
 static struct {
     pthread_mutex_t lock;
-    int set;            /* [lock] the readiness set; -1: none, and no thread */
+    atomic_int set;     /* atomic, changed under the lock: the readiness set; -1: none, and
+                           no thread; stays while anything waits */
     atomic_int waiting; /* atomic: descriptors in the set; raised under the lock */
 } poller = {.lock = PTHREAD_MUTEX_INITIALIZER, .set = -1};
+
+static int the_set(void)
+{
+    return atomic_load_explicit(&poller.set, memory_order_relaxed);
+}
+
+static void set_is(int set)
+{
+    atomic_store_explicit(&poller.set, set, memory_order_relaxed);
+}
 
 static void lock(sigset_t *mask)
 {
@@ -41,7 +52,7 @@ static bool may_end(int set, bool broken)
     if (end) {
         if (!broken)
             uaio__readiness_close(set);
-        poller.set = -1;
+        set_is(-1);
     }
     pthread_mutex_unlock(&poller.lock);
     return end;
@@ -77,7 +88,7 @@ static int start(void)
         uaio__readiness_close(set);
         return err;
     }
-    poller.set = set;
+    set_is(set);
     return 0;
 }
 
@@ -88,10 +99,10 @@ int poller__add(int fd, unsigned wanted, struct request_id id)
     int err;
 
     lock(&mask);
-    err = poller.set < 0 ? start() : 0;
+    err = the_set() < 0 ? start() : 0;
     if (err == 0) {
         atomic_fetch_add_explicit(&poller.waiting, 1, memory_order_relaxed);
-        err = uaio__readiness_add(poller.set, fd, wanted, tag);
+        err = uaio__readiness_add(the_set(), fd, wanted, tag);
         if (err)
             atomic_fetch_sub_explicit(&poller.waiting, 1, memory_order_release);
     }
@@ -102,16 +113,16 @@ int poller__add(int fd, unsigned wanted, struct request_id id)
 /* No lock: while it waits, the set is there. */
 void poller__remove(int fd)
 {
-    uaio__readiness_remove(poller.set, fd);
+    uaio__readiness_remove(the_set(), fd);
     /* release: pairs with may_end(), which closes the set. */
     atomic_fetch_sub_explicit(&poller.waiting, 1, memory_order_release);
 }
 
 void poller__reset(void)
 {
-    if (poller.set >= 0)
-        uaio__readiness_close(poller.set);
-    poller.set = -1;
+    if (the_set() >= 0)
+        uaio__readiness_close(the_set());
+    set_is(-1);
     atomic_store_explicit(&poller.waiting, 0, memory_order_relaxed);
     pthread_mutex_init(&poller.lock, NULL);
 }

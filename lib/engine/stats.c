@@ -68,6 +68,11 @@ void uaio__stats_reset(void)
     atomic_store_explicit(&used_by, 0, memory_order_relaxed);
 }
 
+bool uaio__stats_own(void)
+{
+    return atomic_load_explicit(&used_by, memory_order_relaxed) == getpid();
+}
+
 /* ---- the report ---------------------------------------------------------- */
 
 /* Formatted by hand: snprintf() is not async-signal-safe, _exit() is. */
@@ -143,11 +148,9 @@ static void put_counters(struct text *text)
 }
 
 void uaio__report(void)
-{
-    /* Not in a child that shares or has copied our memory, but made no
-     * request itself: not our settings are read then, nor locks taken. */
-    if (atomic_load_explicit(&used_by, memory_order_relaxed) != getpid() ||
-        !uaio__config()->stats || atomic_exchange_explicit(&reported, true, memory_order_relaxed))
+{ /* Else our settings are not read, nor locks taken. */
+    if (!uaio__stats_own() || !uaio__config()->stats ||
+        atomic_exchange_explicit(&reported, true, memory_order_relaxed))
         return;
 
     bool to_stderr = strcmp(uaio__config()->stats, "stderr") == 0;
@@ -160,9 +163,4 @@ void uaio__report(void)
     (void)!write(fd, text.bytes, text.length);
     if (!to_stderr)
         close(fd);
-}
-
-__attribute__((destructor)) static void report_at_exit(void)
-{
-    uaio__report();
 }

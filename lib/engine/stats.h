@@ -38,6 +38,9 @@ void uaio__count_result(ssize_t result);
 /* This process is about to make a request, perhaps its first. */
 void uaio__stats_begin(void);
 
+/* Is this the process that has made requests, and not a child with our memory? */
+bool uaio__stats_own(void);
+
 /* In a forked child: it has made none yet. */
 void uaio__stats_reset(void);
 

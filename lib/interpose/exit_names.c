@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * _exit() and _Exit(), which skip destructors: the preload writes the report
- * there too, as many programs (fio's jobs, every forked server) end by them.
+ * What ends a program without running destructors, or puts another in its
+ * place: _exit() and _Exit(), by which fio's jobs and every forked server end,
+ * and the exec family.
+ *
+ * Those of the family that take a list of arguments, or search the PATH, are
+ * libc's own way to execve() and do not come by here; they are passed on by
+ * name.  In a child of vfork() nothing is done but that (process.h).
  */
-#include "stats.h"
+#define _GNU_SOURCE
+#include "process.h"
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define PUBLIC __attribute__((visibility("default")))
+
 static _Noreturn void leave(int status)
 {
-    uaio__report();
+    process__end();
     for (;;)
         syscall(SYS_exit_group, status);
 }
 
-__attribute__((visibility("default"))) void _exit(int status)
+PUBLIC void _exit(int status)
 {
     leave(status);
 }
 
-__attribute__((visibility("default"))) void _Exit(int status)
+PUBLIC void _Exit(int status)
 {
     leave(status);
 }

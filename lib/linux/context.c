@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "context.h"
+#include "kernel.h"
+#include "config.h"
 #include "user_memory.h"
 #include "os/thread.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ALIVE (UINT64_C(1) << 31)
@@ -20,6 +23,7 @@ static struct {
     struct context *bucket[BUCKETS]; /* lock; by address */
     uint32_t last_id;                /* lock */
     atomic_uint contexts;            /* atomic: in the table */
+    atomic_uint events;              /* atomic: asked for by those alive */
 } table = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .slab = {.slot_size = (sizeof(struct context) + 63) & ~(size_t)63},
@@ -73,28 +77,33 @@ static struct context *find(unsigned long address)
     return c;
 }
 
+/* [lock] Is what lies at the address the context's ring, and no copy of it?  A
+ * new id that we write into ours shows there, too. */
+static bool is_ring_of(struct context *c, unsigned long address)
+{
+    struct linux_ring there;
+
+    c->ring->id = ++table.last_id;
+    return user__copy(&there, (const void *)address, sizeof there) && there.id == table.last_id;
+}
+
 /*
- * [lock] Is what lies at that readable address a ring of ours that the program
- * has moved?  Its id tells which; that it is the same memory, and no copy, a
- * new id that we write into ours.
+ * [lock] Has the program moved one of our rings to the address?  It may also
+ * vanish from there at any time.
  */
 static struct context *find_moved(unsigned long address)
 {
-    const volatile struct linux_ring *there = (const void *)address;
-    uint32_t id = there->id;
+    struct linux_ring there;
 
-    if (there->magic != RING_MAGIC)
+    if (!user__copy(&there, (const void *)address, sizeof there) || there.magic != RING_MAGIC)
         return NULL;
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct context *c = table.bucket[i]; c; c = c->next) {
-            if (c->ring->id != id)
-                continue;
-            c->ring->id = ++table.last_id;
-            if (there->id != table.last_id)
-                continue;
-            leave(c);
-            enter(c, address);
-            return c;
+            if (c->ring->id == there.id && is_ring_of(c, address)) {
+                leave(c);
+                enter(c, address);
+                return c;
+            }
         }
     }
     return NULL;
@@ -182,6 +191,25 @@ bool context__alive(struct context *c)
     return atomic_load_explicit(&c->life, memory_order_seq_cst) & ALIVE;
 }
 
+/* The bound that stands for the kernel's fs.aio-max-nr, if one is set. */
+static bool take_events(unsigned nr)
+{
+    unsigned taken = atomic_load_explicit(&table.events, memory_order_relaxed);
+    unsigned max = uaio__config()->max_events;
+
+    do {
+        if (max && (nr > max || taken > max - nr))
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&table.events, &taken, taken + nr,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+static void give_events(unsigned nr)
+{
+    atomic_fetch_sub_explicit(&table.events, nr, memory_order_relaxed);
+}
+
 static void unmap_ring(struct context *c)
 {
     if (c->ring)
@@ -237,7 +265,7 @@ bool context__kill(struct context *c)
 void context__unmap(struct context *c)
 {
     unsigned long address = atomic_load_explicit(&c->address, memory_order_relaxed);
-
+    give_events(c->asked);
     c->ring->magic = 0;
     munmap((void *)address, c->ring_bytes);
 }
@@ -257,6 +285,28 @@ static size_t size_of_ring(unsigned nr)
     return (bytes + page - 1) & ~(page - 1);
 }
 
+/* By way of a file: qemu's user mode has no mremap() of no bytes. */
+static void *map_file_twice(size_t nbytes, void **theirs)
+{
+    int fd = (int)uaio__kernel(SYS_memfd_create, (long)(uintptr_t) "uaio", 1 /* close-on-exec */, 0,
+                               0, 0, 0);
+    void *ours = MAP_FAILED;
+
+    *theirs = MAP_FAILED;
+    if (fd < 0)
+        return MAP_FAILED;
+    if (ftruncate(fd, (off_t)nbytes) == 0)
+        ours = mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ours != MAP_FAILED)
+        *theirs = mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    uaio__kernel(SYS_close, fd, 0, 0, 0, 0, 0);
+    if (ours != MAP_FAILED && *theirs == MAP_FAILED) {
+        munmap(ours, nbytes);
+        ours = MAP_FAILED;
+    }
+    return ours;
+}
+
 /*
  * Shared memory that is mapped twice: mremap() of no bytes duplicates.  Ours is
  * not inherited by a forked child, who has no business with it.
@@ -272,8 +322,10 @@ static int map_ring(struct context *c, unsigned long *address)
     if (ours == MAP_FAILED) {
         if (theirs != MAP_FAILED)
             munmap(theirs, c->ring_bytes);
-        return -ENOMEM;
+        ours = map_file_twice(c->ring_bytes, &theirs);
     }
+    if (ours == MAP_FAILED)
+        return -ENOMEM;
     madvise(ours, c->ring_bytes, MADV_DONTFORK);
     c->ring = ours;
     *address = (unsigned long)theirs;
@@ -303,18 +355,25 @@ static void clear(struct context *c)
 
 int context__new(unsigned nr, struct context **context)
 {
-    struct context *c = (struct context *)(void *)slab__get(&table.slab);
+    struct context *c;
     unsigned long address;
     uint64_t generation;
     sigset_t mask;
     int err;
 
-    if (!c)
+    if (!take_events(nr))
+        return -EAGAIN;
+    c = (struct context *)(void *)slab__get(&table.slab);
+    if (!c) {
+        give_events(nr);
         return -ENOMEM;
+    }
+    c->asked = nr;
     c->ring_bytes = size_of_ring(nr);
     c->nr = (uint32_t)((c->ring_bytes - sizeof(struct linux_ring)) / sizeof(struct linux_event));
     err = map_ring(c, &address);
     if (err) {
+        give_events(nr);
         slab__put(&table.slab, &c->slot);
         return err;
     }
@@ -337,6 +396,7 @@ void context__reset(void)
 {
     pthread_mutex_init(&table.lock, NULL);
     atomic_store_explicit(&table.contexts, 0, memory_order_relaxed);
+    atomic_store_explicit(&table.events, 0, memory_order_relaxed);
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct context *c = table.bucket[i]; c; c = c->next) {
             atomic_fetch_and_explicit(&c->life, ~ALIVE, memory_order_relaxed);

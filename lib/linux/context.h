@@ -39,6 +39,7 @@ struct context {
     struct linux_ring *ring; /* immutable while alive: our mapping */
     size_t ring_bytes;       /* the same */
     uint32_t nr;             /* the same: slots of the ring */
+    unsigned asked;          /* the same: what io_setup() asked for */
     struct context *next;    /* table's lock: hash chain */
     atomic_uint requests;    /* atomic: accepted, and not completely published */
 
@@ -75,8 +76,16 @@ struct completion {
             int status; /* of the descriptor, as of F_GETFL */
         };
     };
-    int resfd;    /* a pin, or -1 */
-    uint8_t kind; /* enum completion_kind */
+    int resfd;        /* a pin, or -1 */
+    bool resfd_waits; /* a write to it may */
+    uint8_t kind;     /* enum completion_kind */
+    bool file_write;  /* the process is not to end before it is over */
+};
+
+/* An eventfd that is told of a completion. */
+struct resfd {
+    int fd;     /* or -1 */
+    bool waits; /* it is not O_NONBLOCK */
 };
 
 enum completion_kind {

@@ -17,6 +17,7 @@
 #include "user_memory.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
@@ -43,16 +44,15 @@ struct timespec_64 {
 #define NS_PER_S 1000000000
 #define FOREVER_NS INT64_C(4000000000000000000)
 
-/* The kernel takes more than a second of nanoseconds here, and times in the
- * past as none. */
+/* More than a second of nanoseconds is taken as it is, here as in the kernel. */
 static int64_t sum_ns(int64_t seconds, int64_t nanoseconds)
 {
     int64_t ns;
 
     if (__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, &ns) ||
-        __builtin_add_overflow(ns, nanoseconds, &ns))
-        return seconds < 0 ? 0 : FOREVER_NS;
-    return ns < 0 ? 0 : ns > FOREVER_NS ? FOREVER_NS : ns;
+        __builtin_add_overflow(ns, nanoseconds, &ns) || ns > FOREVER_NS)
+        return FOREVER_NS;
+    return ns;
 }
 
 static int read_timeout(const void *timeout, enum linux_time format, int64_t *ns)
@@ -72,6 +72,8 @@ static int read_timeout(const void *timeout, enum linux_time format, int64_t *ns
         memcpy(&as_longs, timeout, sizeof as_longs);
         as_64 = (struct timespec_64){as_longs.seconds, as_longs.nanoseconds};
     }
+    if (as_64.seconds < 0 || as_64.nanoseconds < 0)
+        return -EINVAL;
     *ns = sum_ns(as_64.seconds, as_64.nanoseconds);
     return 0;
 }
@@ -79,7 +81,7 @@ static int read_timeout(const void *timeout, enum linux_time format, int64_t *ns
 /* ---- helping ------------------------------------------------------------------- */
 
 /* The oldest of the requests submitted lately that can still be run. */
-static bool help_one(struct reaper *w, bool free_hands)
+static bool help_one(struct reaper *w, unsigned how)
 {
     unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
 
@@ -88,7 +90,7 @@ static bool help_one(struct reaper *w, bool free_hands)
     while (w->next_to_help != end) {
         uint64_t id =
             atomic_load_explicit(&w->c->recent[w->next_to_help++ % RECENT], memory_order_relaxed);
-        if (engine__help((struct request_id){(uint32_t)(id >> 32), (uint32_t)id}, free_hands))
+        if (engine__help((struct request_id){(uint32_t)(id >> 32), (uint32_t)id}, how))
             return true;
     }
     return false;
@@ -99,6 +101,25 @@ static bool has_free_hands(const struct reaper *w)
 {
     return (long)atomic_load_explicit(&w->c->requests, memory_order_relaxed) <=
            w->min_nr - w->reaped;
+}
+
+/* Timeouts below are kept; above, a helped request may overrun them. */
+#define HELP_TIMEOUT_NS 100000000
+
+static bool has_time(const struct reaper *w)
+{
+    return w->deadline_ns == WAIT_FOREVER || w->deadline_ns - pool__now_ns() >= HELP_TIMEOUT_NS;
+}
+
+/* Whoever waits for what is prompt takes all of it that computes, even with no
+ * time to spare: a worker would need more. */
+static unsigned how_to_help(const struct reaper *w, bool for_prompt)
+{
+    unsigned how = for_prompt ? HELP_NEIGHBOURS : 0;
+
+    if ((for_prompt || has_free_hands(w)) && has_time(w))
+        how |= HELP_SLEEPERS;
+    return how;
 }
 
 /* ---- waiting ------------------------------------------------------------------- */
@@ -124,9 +145,7 @@ static int reap(struct reaper *w)
 /* 0: look again; -EINTR, -ETIMEDOUT. */
 static int wait_more(struct reaper *w, unsigned sequence, unsigned wanted)
 {
-    bool free_hands = wanted == 0 || has_free_hands(w);
-
-    if (uaio__config()->help && !w->mask && help_one(w, free_hands))
+    if (uaio__config()->help && !w->mask && help_one(w, how_to_help(w, wanted == 0)))
         return 0;
     if (w->deadline_ns != WAIT_FOREVER && pool__now_ns() >= w->deadline_ns)
         return -ETIMEDOUT;
@@ -146,11 +165,11 @@ static int collect(struct reaper *w)
         bool prompt = prompt_in_flight(w);
         int err;
 
+        if (!context__alive(w->c))
+            return -EINVAL; /* and none of the events of what was cancelled */
         err = reap(w);
         if (err)
             return err;
-        if (!context__alive(w->c))
-            return -EINVAL;
         if (w->reaped >= w->nr || (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt)))
             return 0;
         err = wait_more(w, sequence, w->min_nr > 0 ? (unsigned)(w->min_nr - w->reaped) : 0);
@@ -217,6 +236,19 @@ long linux__getevents(unsigned long ctx, long min_nr, long nr, void *events, con
     return err ? err : getevents(ctx, min_nr, nr, events, timeout_ns, NULL);
 }
 
+/* Those that the mask lets in and that have come are delivered, whether or not
+ * there was anything to wait for. */
+static long let_signals_in(long result, const sigset_t *mask)
+{
+    const struct timespec now = {0, 0};
+    int saved = errno;
+
+    if (result >= 0 && ppoll(NULL, 0, &now, mask) < 0 && errno == EINTR && result == 0)
+        result = -EINTR;
+    errno = saved;
+    return result;
+}
+
 /* The kernel's set, which is shorter than libc's. */
 #define KERNEL_SIGSET_BYTES 8
 
@@ -240,5 +272,5 @@ long linux__pgetevents(unsigned long ctx, long min_nr, long nr, void *events, co
         return -EFAULT;
     sigemptyset(&mask);
     memcpy(&mask, sigmask, KERNEL_SIGSET_BYTES);
-    return getevents(ctx, min_nr, nr, events, timeout_ns, &mask);
+    return let_signals_in(getevents(ctx, min_nr, nr, events, timeout_ns, &mask), &mask);
 }

@@ -69,6 +69,7 @@ static int check_eventfd(struct iocb_checker *checker, int fd)
     if (st.st_mode & S_IFMT || uaio__kernel(SYS_write, fd, 0, sizeof(uint64_t), 0, 0, 0) != -EFAULT)
         return -EINVAL;
     checker->resfd = fd;
+    checker->resfd_waits = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
     return 0;
 }
 
@@ -120,7 +121,7 @@ static int set_vector(struct operation *op, const struct iovec *user, uint64_t n
 
     if (n > VECTOR_MAX)
         return -EINVAL;
-    if (n > 0 && !user__readable(user, n * sizeof *user))
+    if (n > 0 && !user__readable(user, (size_t)n * sizeof *user))
         return -EFAULT;
     if (n > 1) {
         op->vector = vector__new((int)n);
@@ -242,6 +243,7 @@ int iocb__check(struct iocb_checker *checker, void *user, const struct linux_ioc
         if (err)
             return err;
         completion->resfd = (int)iocb->resfd;
+        completion->resfd_waits = checker->resfd_waits;
     }
     if (!user__writable(key, sizeof *key))
         return -EFAULT;

@@ -13,6 +13,7 @@ struct iocb_checker {
     int fd; /* -1: of none */
     int status;
     int resfd; /* an eventfd, or -1 */
+    bool resfd_waits;
 };
 
 /* Copy the program's iocb: 0 or -EFAULT, -EINVAL. */

@@ -88,11 +88,6 @@ unsigned ring__available(struct context *c)
     return distance(c, ends.head % c->nr, ends.tail % c->nr);
 }
 
-bool ring__idle(struct context *c)
-{
-    return atomic_load_explicit(&c->requests, memory_order_relaxed) == 0 && ring__available(c) == 0;
-}
-
 /* ---- filling ---------------------------------------------------------------- */
 
 static bool try_publishing(struct context *c)
@@ -124,13 +119,19 @@ static struct linux_event event_of(struct request *r)
     return (struct linux_event){done->data, done->object, (int64_t)r->result, 0};
 }
 
-/* A counter that is full would make the worker wait: but who counts to 2^64? */
-static void bump(int resfd)
+/* A counter that is full is left alone, as by the kernel. */
+static void bump(struct resfd resfd)
 {
+    struct pollfd room = {resfd.fd, POLLOUT, 0};
     uint64_t one = 1;
 
-    if (resfd >= 0)
-        (void)!write(resfd, &one, sizeof one);
+    if (resfd.fd >= 0 && (!resfd.waits || poll(&room, 1, 0) == 1))
+        (void)!write(resfd.fd, &one, sizeof one);
+}
+
+static struct resfd resfd_of(struct request *r)
+{
+    return (struct resfd){completion_of(r)->resfd, completion_of(r)->resfd_waits};
 }
 
 /* The last that is done for a request: from here on the context may go. */
@@ -185,7 +186,7 @@ static void announce(struct context *c, struct request *r)
 {
     if (completion_of(r)->kind == COMPLETION_PROMPT)
         atomic_fetch_sub_explicit(&c->prompt, 1, memory_order_seq_cst);
-    bump(completion_of(r)->resfd);
+    bump(resfd_of(r));
     wake(c);
     end_request(c, r);
 }
@@ -273,7 +274,7 @@ static void publish_backlog_here(struct context *c)
 
 /* Somebody else is publishing, perhaps the very code that this handler has
  * interrupted: a request carries the event. */
-static bool carry(struct context *c, const struct linux_event *event, int resfd)
+static bool carry(struct context *c, const struct linux_event *event, struct resfd resfd)
 {
     struct request *r = request__new(REQUEST_RUNNING, false);
 
@@ -283,7 +284,8 @@ static bool carry(struct context *c, const struct linux_event *event, int resfd)
         .data = event->data,
         .object = event->obj,
         .kind = COMPLETION_CARRIED,
-        .resfd = resfd >= 0 ? pin__get(resfd, NULL) : -1,
+        .resfd = resfd.fd >= 0 ? pin__get(resfd.fd, NULL) : -1,
+        .resfd_waits = resfd.waits,
     };
     r->result = (ssize_t)event->res;
     atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
@@ -292,7 +294,7 @@ static bool carry(struct context *c, const struct linux_event *event, int resfd)
     return true;
 }
 
-void ring__publish_inline(struct context *c, const struct linux_event *event, int resfd)
+void ring__publish_inline(struct context *c, const struct linux_event *event, struct resfd resfd)
 {
     while (!try_publishing(c)) {
         if (carry(c, event, resfd))
@@ -353,7 +355,7 @@ static long reap_ring(struct context *c, struct linux_event *to, long max)
                                                     memory_order_seq_cst, memory_order_acquire));
     copy(c, slot, n, to);
     atomic_store_explicit(claimed, 0, memory_order_release);
-    return n;
+    return (long)n;
 }
 
 /*
@@ -485,13 +487,14 @@ static int masked_sleep(struct context *c, const struct masked_sleep *here, unsi
 }
 
 /*
- * First `tail`, then what is available: an event that comes between makes us
- * wake too early, never too late.
+ * What is available is reckoned from the same `tail` as the one to be woken at:
+ * put() moves the ring's a moment later.
  */
 static bool prepare_to_sleep(struct context *c, unsigned wanted)
 {
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_seq_cst);
-    unsigned available = ring__available(c);
+    uint32_t head = atomic_load_explicit(head_of(c), memory_order_acquire) % c->nr;
+    unsigned available = distance(c, head, (uint32_t)(tail % c->nr));
 
     if (wanted > 0 && available >= wanted)
         return false;

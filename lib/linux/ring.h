@@ -40,9 +40,6 @@
 bool ring__reserve(struct context *c);
 void ring__unreserve(struct context *c);
 
-/* Is nothing in flight and nothing to reap? */
-bool ring__idle(struct context *c);
-
 /* Events that could be reaped now. */
 unsigned ring__available(struct context *c);
 
@@ -55,8 +52,8 @@ bool ring__has_backlog(struct context *c);
  */
 void ring__publish(struct context *c, struct request *r);
 
-/* The same for an event without a request; `resfd` is -1 or an eventfd. */
-void ring__publish_inline(struct context *c, const struct linux_event *event, int resfd);
+/* The same for an event without a request. */
+void ring__publish_inline(struct context *c, const struct linux_event *event, struct resfd resfd);
 
 /* Copy up to `max` events to `to`, and take them out. */
 long ring__reap(struct context *c, struct linux_event *to, long max);

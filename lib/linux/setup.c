@@ -3,13 +3,14 @@
 #include "config.h"
 #include "context.h"
 #include "engine.h"
-#include "fork.h"
+#include "process.h"
 #include "linux.h"
 #include "native.h"
 #include "pin.h"
 #include "polls.h"
 #include "ring.h"
 #include "stats.h"
+#include "submit.h"
 #include "user_memory.h"
 
 #include <errno.h>
@@ -19,8 +20,10 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void init(void)
 {
     engine__pool(); /* its own reset comes first */
-    fork__in_child(context__reset);
-    fork__in_child(pin__reset);
+    process__in_child(context__reset);
+    process__in_child(pin__reset);
+    process__in_child(submit__reset);
+    process__before_end(submit__finish_writes);
 }
 
 /* The kernel's bound on the ring of a context: 256 MiB of events, of which it

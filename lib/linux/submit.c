@@ -15,6 +15,7 @@
 #include "pin.h"
 #include "polls.h"
 #include "ring.h"
+#include "submit.h"
 #include "user_memory.h"
 #include "os/thread.h"
 
@@ -44,12 +45,56 @@ static int check_type(const struct operation *op, mode_t type)
         return !S_ISDIR(type) && fsync(op->fd) != 0 && errno == EINVAL ? -EINVAL : 0;
     if (S_ISDIR(type))
         return -EINVAL;
-    if (type == 0 && op->kind == OPERATION_READ && readv(op->fd, &none, 0) != 0)
+    if (type == 0 && op->kind == OPERATION_READ && readv(op->fd, &none, 1) != 0)
         return -EINVAL;
-    if (type == 0 && op->kind == OPERATION_WRITE && writev(op->fd, &none, 0) != 0)
+    if (type == 0 && op->kind == OPERATION_WRITE && writev(op->fd, &none, 1) != 0)
         return -EINVAL;
     return 0;
 }
+
+/* ---- writes that are to survive the process ---------------------------------- */
+
+static atomic_uint writes;  /* atomic: to files, in flight */
+static atomic_bool leaving; /* atomic: somebody waits for them */
+static struct event no_writes;
+
+static bool is_file_write(const struct operation *op, mode_t type)
+{
+    return op->kind == OPERATION_WRITE && (S_ISREG(type) || S_ISBLK(type));
+}
+
+static void write_over(const struct completion *completion)
+{
+    if (!completion->file_write)
+        return;
+    /* seq_cst: pairs with submit__finish_writes(). */
+    if (atomic_fetch_sub_explicit(&writes, 1, memory_order_seq_cst) == 1 &&
+        atomic_load_explicit(&leaving, memory_order_seq_cst))
+        uaio__event_signal(&no_writes);
+}
+
+void submit__finish_writes(void)
+{
+    int cancel;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    atomic_store_explicit(&leaving, true, memory_order_seq_cst);
+    for (;;) {
+        unsigned sequence = uaio__event_sequence(&no_writes);
+        if (atomic_load_explicit(&writes, memory_order_seq_cst) == 0)
+            break;
+        uaio__event_wait(&no_writes, sequence, EVENT_FOREVER);
+    }
+    pthread_setcancelstate(cancel, &(int){0});
+}
+
+void submit__reset(void)
+{
+    atomic_store_explicit(&writes, 0, memory_order_relaxed);
+    uaio__event_reset(&no_writes);
+}
+
+/* ---- pinning ------------------------------------------------------------------- */
 
 /* Would the kernel's AIO wait for nothing but a disk in io_submit()? */
 static bool is_prompt(const struct operation *op, const struct completion *completion, mode_t type)
@@ -93,6 +138,9 @@ static int pin(struct operation *op, void *face_data)
     if (S_ISSOCK(type) && op->offset != 0)
         op->stream = false; /* then it says ESPIPE */
     op->fd = file;
+    completion->file_write = is_file_write(op, type);
+    if (completion->file_write)
+        atomic_fetch_add_explicit(&writes, 1, memory_order_seq_cst);
     completion->kind = op->kind == OPERATION_POLL ? COMPLETION_POLL : COMPLETION_QUEUED;
     if (is_prompt(op, completion, type)) {
         completion->kind = COMPLETION_PROMPT;
@@ -110,6 +158,7 @@ static void unpin(struct operation *op, void *face_data)
     if (completion->resfd >= 0)
         pin__put(completion->resfd);
     pin__put(op->fd);
+    write_over(completion);
 }
 
 /* All signals are blocked: see engine.c. */
@@ -122,6 +171,7 @@ static void publish(struct request *r, ssize_t result)
         r->result = result == -ECANCELED ? 0 : result;
     }
     pin__put(r->operation.fd);
+    write_over(completion_of(r));
     ring__publish(c, r);
 }
 
@@ -189,7 +239,8 @@ static int submit_one(struct context *c, struct iocb_checker *checker, void *use
     struct completion *completion = (struct completion *)(void *)s.face_data;
     struct outcome outcome = {.request = NULL};
     struct linux_iocb iocb;
-    int err, resfd;
+    struct resfd resfd;
+    int err;
 
     err = iocb__read(user, &iocb);
     if (err)
@@ -201,7 +252,7 @@ static int submit_one(struct context *c, struct iocb_checker *checker, void *use
         return -EINVAL;
     }
     err = iocb__check(checker, user, &iocb, &s, &outcome.event.res);
-    resfd = completion->resfd;
+    resfd = (struct resfd){completion->resfd, completion->resfd_waits};
     if (err == IOCB_OVER)
         outcome.event =
             (struct linux_event){completion->data, completion->object, outcome.event.res, 0};
@@ -250,7 +301,7 @@ long linux__submit(unsigned long ctx, long nr, void *const *iocbpp)
     c = context__get(ctx);
     if (!c)
         return native__serves(ctx) ? native__submit(ctx, nr, iocbpp) : -EINVAL;
-    if (!ring__idle(c) || context__accessible(c))
+    if (context__accessible(c))
         n = submit_all(c, nr < (long)c->nr ? nr : (long)c->nr, iocbpp);
     context__put(c);
     errno = saved;

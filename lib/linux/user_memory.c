@@ -6,6 +6,7 @@
 #include "linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -140,7 +141,24 @@ bool user__writable(void *p, size_t nbytes)
 bool user__readable_now(const void *p)
 {
     pthread_once(&once, find_out);
-    return !can_probe_reads || copy_in(p) != -EFAULT;
+    return p && (!can_probe_reads || copy_in(p) != -EFAULT); /* NULL would be no set */
+}
+
+/* Through a pipe: the kernel reads with care, and process_vm_readv() is often
+ * forbidden. */
+bool user__copy(void *to, const void *from, size_t nbytes)
+{
+    bool copied = false;
+    int ends[2], saved = errno;
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+        copied = write(ends[1], from, nbytes) == (ssize_t)nbytes &&
+                 read(ends[0], to, nbytes) == (ssize_t)nbytes;
+        close(ends[0]);
+        close(ends[1]);
+    }
+    errno = saved;
+    return copied;
 }
 
 bool linux__readable(const void *p, size_t nbytes)

@@ -25,6 +25,10 @@ bool user__writable(void *p, size_t nbytes);
 /* The same, asked anew, for an address that the program is known to remap. */
 bool user__readable_now(const void *p);
 
+/* A copy of at most PIPE_BUF bytes at an address that may be anything, and may
+ * be unmapped meanwhile; false if they cannot be read.  Takes its time. */
+bool user__copy(void *to, const void *from, size_t nbytes);
+
 /* May the kernel be given the range at all?  No system call: what lies there
  * it will find out itself. */
 bool user__in_range(uint64_t address, uint64_t nbytes);

@@ -19,14 +19,15 @@
 #endif
 
 /*
- * A vector of no elements: the kernel checks the descriptor for positions and
- * returns before it comes to the file.  lseek() would say the same but waits
- * for a read() in another thread, which holds the position's lock.
+ * One element of no bytes: the kernel checks the descriptor for positions and
+ * returns before it comes to the file.  (With no elements, qemu's user mode
+ * does not ask it.)  lseek() would say the same but waits for a read() in
+ * another thread, which holds the position's lock.
  */
 bool uaio__has_positions(int fd, bool for_write)
 {
     struct iovec none = {NULL, 0};
-    ssize_t n = for_write ? pwritev(fd, &none, 0, 0) : preadv(fd, &none, 0, 0);
+    ssize_t n = for_write ? pwritev(fd, &none, 1, 0) : preadv(fd, &none, 1, 0);
     return n == 0;
 }
 

@@ -32,13 +32,16 @@ struct waiting {
 
 int64_t posix__timeout(const struct timespec *timeout)
 {
+    int64_t seconds; /* time_t may have 32 bits */
+
     if (!timeout)
         return WAIT_FOREVER;
-    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000)
+    seconds = timeout->tv_sec;
+    if (seconds < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000)
         return -EINVAL;
-    if (timeout->tv_sec >= INT64_MAX / 2000000000)
+    if (seconds >= INT64_MAX / 2000000000)
         return WAIT_FOREVER;
-    return (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+    return seconds * 1000000000 + timeout->tv_nsec;
 }
 
 static bool in_progress(const struct uaio_aiocb *cb)
@@ -109,10 +112,10 @@ static bool help_one(struct waiting *w)
 {
     if (!w->group) {
         int waits, best = best_to_help(w, &waits);
-        return best >= 0 && engine__help(aiocb__id(w->list[best]), waits == 1);
+        return best >= 0 && engine__help(aiocb__id(w->list[best]), waits == 1 ? HELP_SLEEPERS : 0);
     }
     while (w->next < w->last)
-        if (engine__help(w->ids[w->next++], true))
+        if (engine__help(w->ids[w->next++], HELP_SLEEPERS))
             return true;
     return false;
 }

@@ -5,11 +5,12 @@
 # list, and no others.  A symbol more is a promise not meant; one less breaks
 # programs.
 #
-#   symbols.sh <library> <list>
+#   symbols.sh <library> <list> [<further symbol>...]
 set -eu
 
 library=$1
 list=$2
+shift 2
 
 case $library in
 *.a) symbols=$(nm -g --defined-only "$library") ;;
@@ -19,5 +20,6 @@ esac
 printf '%s\n' "$symbols" |
     awk 'NF == 3 && $2 != "A" { sub(/@.*/, "", $3); print $3 }' |
     grep -Ev '^(__asan|__tsan|__ubsan|__gcov|mangle_path|_init$|_fini$)' | LC_ALL=C sort >symbols.$$
-trap 'rm -f symbols.$$' EXIT
-diff -u "$list" symbols.$$ && echo "$library: the symbols of $list"
+trap 'rm -f symbols.$$ wanted.$$' EXIT
+{ cat "$list"; [ $# -eq 0 ] || printf "%s\n" "$@"; } | LC_ALL=C sort >wanted.$$
+diff -u wanted.$$ symbols.$$ && echo "$library: the symbols of $list"

@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: MIT */
+/* PREAD, PWRITE, PREADV and PWRITEV. */
+#include "helpers.h"
+
+#include <sys/socket.h>
+
+/* <linux/fs.h> has these; the C library's may be older. */
+enum { HIPRI = 1, DSYNC = 2, SYNC = 4, NOWAIT = 8, APPEND = 16 };
+
+START_TEST(pread_reads_at_the_offset)
+{
+    struct iocb cb;
+    char buf[100];
+    int fd = temp_file(1000);
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, fd, buf, sizeof buf, 333);
+    ck_assert_int_eq((int)perform(ctx, &cb), sizeof buf);
+    ck_assert(is_pattern(buf, sizeof buf, 333));
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_CUR), 0);
+}
+END_TEST
+
+START_TEST(pwrite_writes_at_the_offset)
+{
+    struct iocb cb;
+    char buf[10], expected[30];
+    int fd = temp_file(30);
+    aio_context_t ctx = new_context(1);
+
+    for (size_t i = 0; i < sizeof expected; i++)
+        expected[i] = (char)pattern(i);
+    memset(buf, 'w', sizeof buf);
+    memset(expected + 7, 'w', sizeof buf);
+    prep_write(&cb, fd, buf, sizeof buf, 7);
+    ck_assert_int_eq((int)perform(ctx, &cb), sizeof buf);
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_CUR), 0);
+    {
+        char found[sizeof expected];
+
+        ck_assert_int_eq((int)pread(fd, found, sizeof found, 0), sizeof found);
+        ck_assert_mem_eq(found, expected, sizeof found);
+    }
+}
+END_TEST
+
+START_TEST(preadv_scatters)
+{
+    struct iocb cb;
+    char a[3], b[1], c[50];
+    struct iovec iov[] = {{a, sizeof a}, {NULL, 0}, {b, sizeof b}, {c, sizeof c}};
+    aio_context_t ctx = new_context(1);
+
+    prep_readv(&cb, temp_file(40), iov, COUNT(iov), 5);
+    ck_assert_int_eq((int)perform(ctx, &cb), 35);
+    ck_assert(is_pattern(a, 3, 5));
+    ck_assert(is_pattern(b, 1, 8));
+    ck_assert(is_pattern(c, 31, 9));
+}
+END_TEST
+
+START_TEST(pwritev_gathers)
+{
+    struct iocb cb;
+    char found[8];
+    struct iovec iov[] = {{"one", 3}, {"", 0}, {"three", 5}};
+    int fd = temp_file(0);
+    aio_context_t ctx = new_context(1);
+
+    prep_writev(&cb, fd, iov, COUNT(iov), 100);
+    ck_assert_int_eq((int)perform(ctx, &cb), 8);
+    ck_assert_int_eq((int)pread(fd, found, sizeof found, 100), 8);
+    ck_assert_mem_eq(found, "onethree", 8);
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_END), 108);
+}
+END_TEST
+
+/* "`res` = bytes": fewer at the end of the file, none behind it. */
+START_TEST(short_reads_at_the_end)
+{
+    static char buf[100]; /* far from the end of the address space, in any layout */
+    struct iocb cb;
+    int fd = temp_file(10);
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, fd, buf, sizeof buf, 4);
+    ck_assert_int_eq((int)perform(ctx, &cb), 6);
+    prep_read(&cb, fd, buf, sizeof buf, 10);
+    ck_assert_int_eq((int)perform(ctx, &cb), 0);
+    prep_read(&cb, fd, buf, sizeof buf, 1000000);
+    ck_assert_int_eq((int)perform(ctx, &cb), 0);
+    prep_read(&cb, fd, buf, SSIZE_MAX, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 10);
+}
+END_TEST
+
+START_TEST(no_bytes_are_no_error)
+{
+    struct iocb cb;
+    int fd = temp_file(10);
+    aio_context_t ctx = new_context(1);
+
+    for (int opcode = 0; opcode <= IOCB_CMD_PWRITEV; opcode++) {
+        if (opcode > IOCB_CMD_PWRITE && opcode < IOCB_CMD_PREADV)
+            continue;
+        prep(&cb, opcode, fd, NULL, 0, 3);
+        ck_assert_int_eq((int)perform(ctx, &cb), 0);
+    }
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_END), 10);
+}
+END_TEST
+
+/* Megabytes in one request, at every alignment of the buffer. */
+START_TEST(large_ones)
+{
+    const size_t size = 5 * 1024 * 1024 + 77;
+    struct iocb cb;
+    char *buf = malloc(size + 1);
+    int from = temp_file(size), to = temp_file(0);
+    aio_context_t ctx = new_context(1);
+
+    ck_assert_ptr_nonnull(buf);
+    prep_read(&cb, from, buf + 1, size, 0);
+    ck_assert_int_eq((long)perform(ctx, &cb), (long)size);
+    ck_assert(is_pattern(buf + 1, size, 0));
+    prep_write(&cb, to, buf + 1, size, 0);
+    ck_assert_int_eq((long)perform(ctx, &cb), (long)size);
+    memset(buf, 0, size + 1);
+    ck_assert_int_eq((long)pread(to, buf, size, 0), (long)size);
+    ck_assert(is_pattern(buf, size, 0));
+    free(buf);
+}
+END_TEST
+
+/* Offsets are of 64 bits. */
+START_TEST(offsets_beyond_four_gigabytes)
+{
+    struct iocb cb;
+    char buf[4] = "far";
+    int fd = temp_file(0);
+    int64_t far = ((int64_t)1 << 32) + 12345;
+    aio_context_t ctx = new_context(1);
+
+    prep_write(&cb, fd, buf, 4, far);
+    ck_assert_int_eq((int)perform(ctx, &cb), 4);
+    memset(buf, 0, sizeof buf);
+    prep_read(&cb, fd, buf, 4, far);
+    ck_assert_int_eq((int)perform(ctx, &cb), 4);
+    ck_assert_str_eq(buf, "far");
+}
+END_TEST
+
+/* "descriptor not open in that mode: EBADF" */
+START_TEST(ebadf_for_the_wrong_mode)
+{
+    struct iocb cb;
+    char byte;
+    struct iovec iov = {&byte, 1};
+    int fd = temp_file(4), ends[2];
+    int reader = reopen(fd, O_RDONLY), writer = reopen(fd, O_WRONLY);
+    aio_context_t ctx = new_context(1);
+
+    make_pipe(ends);
+    prep_read(&cb, writer, &byte, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    prep_readv(&cb, writer, &iov, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    prep_write(&cb, reader, &byte, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    prep_writev(&cb, reader, &iov, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    prep_write(&cb, ends[0], &byte, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    prep_read(&cb, ends[1], &byte, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    nothing_to_reap(ctx);
+}
+END_TEST
+
+/* "offset < 0: EINVAL", of things without a position, too */
+START_TEST(einval_for_a_negative_offset)
+{
+    struct iocb cb;
+    char byte;
+    int ends[2], fds[3];
+    aio_context_t ctx = new_context(1);
+
+    make_pipe(ends);
+    fds[0] = temp_file(4);
+    fds[1] = ends[0];
+    make_sockets(ends);
+    fds[2] = ends[0];
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        prep_read(&cb, fds[i], &byte, 1, -1);
+        ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+        cb.aio_offset = INT64_MIN;
+        ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    }
+}
+END_TEST
+
+/* "unsupported RWF flags: EOPNOTSUPP" */
+START_TEST(eopnotsupp_for_unknown_flags)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    for (int bit = 24; bit < 32; bit++) {
+        prep_read(&cb, fd, &byte, 1, 0);
+        cb.aio_rw_flags = (__kernel_rwf_t)(1U << bit);
+        ck_assert_int_eq(submit(ctx, &cb), -EOPNOTSUPP);
+        cb.aio_lio_opcode = IOCB_CMD_PWRITE;
+        ck_assert_int_eq(submit(ctx, &cb), -EOPNOTSUPP);
+    }
+}
+END_TEST
+
+/* "RWF_* flags (HIPRI, DSYNC, SYNC, [...]) act as in preadv2/pwritev2" */
+START_TEST(flags_that_a_file_has)
+{
+    const int flags[] = {HIPRI, DSYNC, SYNC, HIPRI | DSYNC | SYNC};
+    struct iocb cb;
+    char byte = 'f';
+    struct iovec iov = {&byte, 1};
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        prep_write(&cb, fd, &byte, 1, 0);
+        cb.aio_rw_flags = flags[i];
+        ck_assert_int_eq((int)perform(ctx, &cb), 1);
+        prep_writev(&cb, fd, &iov, 1, 0);
+        cb.aio_rw_flags = flags[i];
+        ck_assert_int_eq((int)perform(ctx, &cb), 1);
+        prep_read(&cb, fd, &byte, 1, 0);
+        cb.aio_rw_flags = flags[i];
+        ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    }
+}
+END_TEST
+
+/* "[...] APPEND": at the end, wherever the offset is. */
+START_TEST(append_writes_at_the_end)
+{
+    struct iocb cb;
+    char found[7];
+    struct iovec iov = {"xyz", 3};
+    int fd = temp_file(0);
+    aio_context_t ctx = new_context(1);
+
+    prep_write(&cb, fd, "abcd", 4, 0);
+    cb.aio_rw_flags = APPEND;
+    ck_assert_int_eq((int)perform(ctx, &cb), 4);
+    prep_writev(&cb, fd, &iov, 1, 1);
+    cb.aio_rw_flags = APPEND;
+    ck_assert_int_eq((int)perform(ctx, &cb), 3);
+    ck_assert_int_eq((int)pread(fd, found, sizeof found, 0), 7);
+    ck_assert_mem_eq(found, "abcdxyz", 7);
+}
+END_TEST
+
+/* O_APPEND, the descriptor's own. */
+START_TEST(append_mode_writes_at_the_end)
+{
+    struct iocb cb;
+    int fd = temp_file(10);
+    aio_context_t ctx = new_context(1);
+
+    prep_write(&cb, reopen(fd, O_WRONLY | O_APPEND), "abcd", 4, 2);
+    ck_assert_int_eq((int)perform(ctx, &cb), 4);
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_END), 14);
+}
+END_TEST
+
+/* "with RWF_NOWAIT the event has -EAGAIN where it would block" */
+START_TEST(nowait_gives_eagain)
+{
+    struct iocb cb;
+    char byte;
+    int ends[2];
+    aio_context_t ctx = new_context(1);
+
+    make_pipe(ends);
+    prep_read(&cb, ends[0], &byte, 1, 0);
+    cb.aio_rw_flags = NOWAIT;
+    ck_assert_int_eq((int)perform(ctx, &cb), -EAGAIN);
+    ck_assert_int_eq((int)write(ends[1], "n", 1), 1);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    make_sockets(ends);
+    prep_read(&cb, ends[0], &byte, 1, 0);
+    cb.aio_rw_flags = NOWAIT;
+    ck_assert_int_eq((int)perform(ctx, &cb), -EAGAIN);
+}
+END_TEST
+
+static int16_t priority(int class, int level)
+{
+    return (int16_t)(class << 13 | level);
+}
+
+/* "bad IOPRIO: EINVAL" */
+START_TEST(einval_for_a_bad_priority)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, fd, &byte, 1, 0);
+    cb.aio_flags = IOCB_FLAG_IOPRIO;
+    for (int class = 4; class < 8; class ++) {
+        cb.aio_reqprio = priority(class, 0);
+        ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    }
+    cb.aio_reqprio = priority(0, 1);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+}
+END_TEST
+
+START_TEST(priorities_are_accepted)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, fd, &byte, 1, 0);
+    cb.aio_flags = IOCB_FLAG_IOPRIO;
+    cb.aio_reqprio = 0;
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    for (int level = 0; level < 8; level++) {
+        cb.aio_reqprio = priority(2, level);
+        ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    }
+    cb.aio_reqprio = priority(3, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+}
+END_TEST
+
+/* Without the flag aio_reqprio is not looked at. */
+START_TEST(the_priority_counts_only_with_its_flag)
+{
+    struct iocb cb;
+    char byte;
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, temp_file(4), &byte, 1, 0);
+    cb.aio_reqprio = -1;
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+}
+END_TEST
+
+/* "(EPERM for a class that needs privilege)" */
+START_TEST(eperm_for_real_time_without_the_right)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    if (geteuid() == 0)
+        ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+    prep_read(&cb, fd, &byte, 1, 0);
+    cb.aio_flags = IOCB_FLAG_IOPRIO;
+    cb.aio_reqprio = priority(1, 4);
+    ck_assert_int_eq(submit(ctx, &cb), -EPERM);
+}
+END_TEST
+
+/* "iovec count over 1024 [...]: EINVAL" */
+START_TEST(einval_for_too_many_iovecs)
+{
+    static struct iovec iov[1025];
+    static char bytes[COUNT(iov)];
+    struct iocb cb;
+    int fd = temp_file(COUNT(iov));
+    aio_context_t ctx = new_context(1);
+
+    for (size_t i = 0; i < COUNT(iov); i++)
+        iov[i] = (struct iovec){&bytes[i], 1};
+    prep_readv(&cb, fd, iov, 1024, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1024);
+    ck_assert(is_pattern(bytes, 1024, 0));
+    prep_readv(&cb, fd, iov, 1025, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_readv(&cb, fd, iov, SSIZE_MAX, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_writev(&cb, fd, iov, 1025, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+}
+END_TEST
+
+/* "or bad lengths: EINVAL" */
+START_TEST(einval_for_negative_lengths)
+{
+    struct iocb cb;
+    char bytes[2];
+    struct iovec iov[2] = {{&bytes[0], 1}, {&bytes[1], 1}};
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    iov[1].iov_len = (size_t)-1;
+    prep_readv(&cb, fd, iov, 2, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_readv(&cb, fd, iov + 1, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    iov[1].iov_len = (size_t)SSIZE_MAX + 1;
+    prep_writev(&cb, fd, iov, 2, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+}
+END_TEST
+
+/* "bad iovec pointer: EFAULT at submit" */
+START_TEST(efault_for_a_bad_iovec_pointer)
+{
+    struct iocb cb;
+    char byte;
+    struct iovec *iov = (struct iovec *)(void *)page_end() - 1;
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    for (size_t i = 0; i < BAD_ADDRESSES; i++) {
+        prep_readv(&cb, fd, bad_address(i), 1, 0);
+        ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+        prep_writev(&cb, fd, bad_address(i), 2, 0);
+        ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+    }
+    *iov = (struct iovec){&byte, 1};
+    prep_readv(&cb, fd, iov, 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    prep_readv(&cb, fd, iov, 2, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+}
+END_TEST
+
+/* "Kernel-range buffer [...]: EFAULT at submit." */
+START_TEST(efault_for_a_buffer_of_the_kernel)
+{
+#if UINTPTR_MAX > 0xffffffff
+    struct iocb cb;
+    char byte;
+    struct iovec iov[2] = {{&byte, 1}, {kernel_address(), 1}};
+    int fd = temp_file(4);
+    aio_context_t ctx = new_context(1);
+
+    prep_read(&cb, fd, kernel_address(), 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+    prep_write(&cb, fd, kernel_address(), 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+    prep_readv(&cb, fd, iov, 2, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+    prep_writev(&cb, fd, iov + 1, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EFAULT);
+#endif
+}
+END_TEST
+
+/* "A bad data pointer is accepted and the EVENT has -EFAULT." */
+START_TEST(the_event_has_efault_for_a_bad_buffer)
+{
+    struct iocb cb;
+    int fd = temp_file(100), ends[2];
+    aio_context_t ctx = new_context(1);
+
+    make_pipe(ends);
+    for (size_t i = 0; i < 3; i++) {
+        struct iovec iov = {bad_address(i), 10};
+
+        prep_read(&cb, fd, iov.iov_base, 10, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+        prep_write(&cb, fd, iov.iov_base, 10, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+        prep_readv(&cb, fd, &iov, 1, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+        prep_writev(&cb, fd, &iov, 1, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+        prep_write(&cb, ends[1], iov.iov_base, 10, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+    }
+    prep_read(&cb, fd, read_only_page(), 10, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), -EFAULT);
+    ck_assert_int_eq((int)lseek(fd, 0, SEEK_END), 100);
+}
+END_TEST
+
+/* "Sockets with offset != 0: event -ESPIPE (pipes ignore it)." */
+START_TEST(offsets_of_what_has_none)
+{
+    struct iocb cb;
+    char byte = 0;
+    int ends[2];
+    aio_context_t ctx = new_context(1);
+
+    make_sockets(ends);
+    prep_write(&cb, ends[0], "s", 1, 7);
+    ck_assert_int_eq((int)perform(ctx, &cb), -ESPIPE);
+    prep_read(&cb, ends[1], &byte, 1, 7);
+    ck_assert_int_eq((int)perform(ctx, &cb), -ESPIPE);
+    prep_write(&cb, ends[0], "s", 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    prep_read(&cb, ends[1], &byte, 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    ck_assert_int_eq(byte, 's');
+    make_pipe(ends);
+    prep_write(&cb, ends[1], "p", 1, 12345);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    prep_read(&cb, ends[0], &byte, 1, 54321);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    ck_assert_int_eq(byte, 'p');
+}
+END_TEST
+
+/* "EPIPE and non-blocking EAGAIN arrive as events." */
+START_TEST(epipe_and_eagain_are_events)
+{
+    struct iocb cb;
+    char byte;
+    int ends[2];
+    aio_context_t ctx = new_context(1);
+
+    handle(SIGPIPE, SIG_IGN, 0);
+    make_pipe(ends);
+    ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    prep_read(&cb, ends[0], &byte, 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), -EAGAIN);
+    close(ends[0]);
+    prep_write(&cb, ends[1], "x", 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), -EPIPE);
+    make_sockets(ends);
+    close(ends[0]);
+    prep_write(&cb, ends[1], "x", 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), -EPIPE);
+}
+END_TEST
+
+/* "The iocb AND its iovec array belong to the caller again as soon as io_submit returns" */
+START_TEST(iocb_and_iovec_are_free_at_once)
+{
+    enum { ROUNDS = 100, N = 50 };
+    struct iocb cb;
+    struct iovec iov[2];
+    static char bytes[N][6];
+    struct io_event events[N];
+    aio_context_t ctx = new_context(N);
+    int fd = temp_file(N * 6);
+
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(bytes, 0, sizeof bytes);
+        for (int i = 0; i < N; i++) {
+            iov[0] = (struct iovec){bytes[i], 2};
+            iov[1] = (struct iovec){bytes[i] + 2, 4};
+            if (i % 2 == 0)
+                prep_readv(&cb, fd, iov, 2, i * 6);
+            else
+                prep_read(&cb, fd, bytes[i], 6, i * 6);
+            cb.aio_data = (unsigned)i;
+            must_submit(ctx, &cb);
+            memset(&cb, 0xff, sizeof cb);
+            memset(iov, 0xff, sizeof iov);
+        }
+        reap(ctx, N, events);
+        for (int i = 0; i < N; i++) {
+            ck_assert_int_eq((int)events[i].res, 6);
+            ck_assert(events[i].obj == as_u64(&cb));
+        }
+        ck_assert(is_pattern(bytes, sizeof bytes, 0));
+    }
+}
+END_TEST
+
+/* The same for a list, and for memory that goes away. */
+START_TEST(the_submitted_memory_may_be_unmapped)
+{
+    static char bytes[16];
+    aio_context_t ctx = new_context(4);
+    int fd = temp_file(sizeof bytes);
+
+    for (int round = 0; round < 200; round++) {
+        struct iocb **list = malloc(sizeof *list), *cb = malloc(sizeof *cb);
+        struct iovec *iov = malloc(2 * sizeof *iov);
+        struct io_event event;
+
+        iov[0] = (struct iovec){bytes, 8};
+        iov[1] = (struct iovec){bytes + 8, 8};
+        prep_readv(cb, fd, iov, 2, 0);
+        list[0] = cb;
+        ck_assert_int_eq(t_submit(ctx, 1, list), 1);
+        free(iov);
+        free(cb);
+        free(list);
+        event = reap_one(ctx);
+        ck_assert_int_eq((int)event.res, sizeof bytes);
+    }
+}
+END_TEST
+
+/* "The open file is pinned: a close after io_submit does not affect the request." */
+START_TEST(the_file_may_be_closed_at_once)
+{
+    char bytes[64];
+    struct iocb cbs[COUNT(bytes)];
+    struct io_event events[COUNT(bytes)];
+    aio_context_t ctx = new_context(COUNT(bytes));
+    int fd = temp_file(COUNT(bytes));
+
+    for (size_t i = 0; i < COUNT(bytes); i++) {
+        int copy = dup(fd);
+
+        prep_read(&cbs[i], copy, &bytes[i], 1, (int64_t)i);
+        must_submit(ctx, &cbs[i]);
+        close(copy);
+    }
+    reap(ctx, COUNT(bytes), events);
+    for (size_t i = 0; i < COUNT(bytes); i++)
+        ck_assert_int_eq((int)events[i].res, 1);
+    ck_assert(is_pattern(bytes, COUNT(bytes), 0));
+}
+END_TEST
+
+/* And another may take its number. */
+START_TEST(the_descriptor_may_be_another_file_at_once)
+{
+    char bytes[64];
+    struct iocb cb;
+    aio_context_t ctx = new_context(COUNT(bytes));
+    int other = open("/dev/zero", O_RDONLY | O_CLOEXEC), fd = temp_file(COUNT(bytes));
+    int used = dup(fd);
+
+    for (size_t i = 0; i < COUNT(bytes); i++) {
+        prep_read(&cb, used, &bytes[i], 1, (int64_t)i);
+        must_submit(ctx, &cb);
+        ck_assert_int_eq(dup2(other, used), used);
+        ck_assert_int_eq(dup2(fd, used), used);
+    }
+    ck_assert_int_eq(dup2(other, used), used);
+    reap(ctx, COUNT(bytes), NULL);
+    ck_assert(is_pattern(bytes, COUNT(bytes), 0));
+}
+END_TEST
+
+/* The same for one that surely is in flight. */
+START_TEST(a_pipe_may_be_closed_while_it_is_read)
+{
+    struct iocb cb;
+    struct io_event event;
+    char byte = 0;
+    int ends[2];
+    aio_context_t ctx = new_context(1);
+
+    BEYOND_THE_KERNEL(); /* it blocks in io_submit */
+    make_pipe(ends);
+    prep_read(&cb, ends[0], &byte, 1, 0);
+    must_submit(ctx, &cb);
+    close(ends[0]);
+    ck_assert_int_eq((int)write(ends[1], "c", 1), 1); /* there still is a reader */
+    event = reap_one(ctx);
+    ck_assert(is_event_of(&event, &cb));
+    ck_assert_int_eq((int)event.res, 1);
+    ck_assert_int_eq(byte, 'c');
+}
+END_TEST
+
+/* Direct I/O, where the file system has it. */
+START_TEST(direct_files)
+{
+    void *buf;
+    struct iocb cb;
+    int fd, plain = temp_file(16 * 4096);
+    aio_context_t ctx = new_context(1);
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", plain);
+    fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    if (fd < 0)
+        SKIP("no O_DIRECT here");
+    ck_assert_int_eq(fsync(plain), 0);
+    ck_assert_int_eq(posix_memalign(&buf, 4096, 8 * 4096), 0);
+    prep_read(&cb, fd, buf, 8 * 4096, 4096);
+    ck_assert_int_eq((int)perform(ctx, &cb), 8 * 4096);
+    ck_assert(is_pattern(buf, 8 * 4096, 4096));
+    prep_write(&cb, fd, buf, 4096, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 4096);
+    ck_assert_int_eq((int)pread(plain, buf, 4096, 0), 4096);
+    ck_assert(is_pattern(buf, 4096, 4096));
+    free(buf);
+}
+END_TEST
+
+Suite *readwrite_suite(void)
+{
+    TCase *tc;
+    Suite *suite = new_suite("readwrite", 60, &tc);
+
+    tcase_add_test(tc, pread_reads_at_the_offset);
+    tcase_add_test(tc, pwrite_writes_at_the_offset);
+    tcase_add_test(tc, preadv_scatters);
+    tcase_add_test(tc, pwritev_gathers);
+    tcase_add_test(tc, short_reads_at_the_end);
+    tcase_add_test(tc, no_bytes_are_no_error);
+    tcase_add_test(tc, large_ones);
+    tcase_add_test(tc, offsets_beyond_four_gigabytes);
+    tcase_add_test(tc, ebadf_for_the_wrong_mode);
+    tcase_add_test(tc, einval_for_a_negative_offset);
+    tcase_add_test(tc, eopnotsupp_for_unknown_flags);
+    tcase_add_test(tc, flags_that_a_file_has);
+    tcase_add_test(tc, append_writes_at_the_end);
+    tcase_add_test(tc, append_mode_writes_at_the_end);
+    tcase_add_test(tc, nowait_gives_eagain);
+    tcase_add_test(tc, einval_for_a_bad_priority);
+    tcase_add_test(tc, priorities_are_accepted);
+    tcase_add_test(tc, the_priority_counts_only_with_its_flag);
+    tcase_add_test(tc, eperm_for_real_time_without_the_right);
+    tcase_add_test(tc, einval_for_too_many_iovecs);
+    tcase_add_test(tc, einval_for_negative_lengths);
+    tcase_add_test(tc, efault_for_a_bad_iovec_pointer);
+    tcase_add_test(tc, efault_for_a_buffer_of_the_kernel);
+    tcase_add_test(tc, the_event_has_efault_for_a_bad_buffer);
+    tcase_add_test(tc, offsets_of_what_has_none);
+    tcase_add_test(tc, epipe_and_eagain_are_events);
+    tcase_add_test(tc, iocb_and_iovec_are_free_at_once);
+    tcase_add_test(tc, the_submitted_memory_may_be_unmapped);
+    tcase_add_test(tc, the_file_may_be_closed_at_once);
+    tcase_add_test(tc, the_descriptor_may_be_another_file_at_once);
+    tcase_add_test(tc, a_pipe_may_be_closed_while_it_is_read);
+    tcase_add_test(tc, direct_files);
+    return suite;
+}
