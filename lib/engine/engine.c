@@ -22,6 +22,8 @@
  * costs to wake one. */
 #define SPIN_US 50
 
+typedef void tidy_function(void);
+
 static struct pool pool;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -174,11 +176,22 @@ static void leave(struct pool *p, struct pool_job *job)
     request__release(r);
 }
 
+static _Atomic(tidy_function *) when_idle; /* atomic: set once */
+
+void engine__when_idle(tidy_function *tidy)
+{
+    atomic_store_explicit(&when_idle, tidy, memory_order_release);
+}
+
 static void idle(struct pool *p)
 {
+    tidy_function *tidy = atomic_load_explicit(&when_idle, memory_order_acquire);
+
     (void)p;
     request__trim();
     order__trim();
+    if (tidy)
+        tidy();
 }
 
 /* ---- submission ---------------------------------------------------------- */
@@ -392,13 +405,15 @@ int engine__watch(struct request *r)
 {
     int err = poller__add(r->operation.fd, r->operation.readiness, request__id(r));
 
-    if (err == 0)
-        return 0;
+    return err == 0 || err == -EPERM ? err : -EAGAIN;
+}
+
+void engine__drop(struct request *r)
+{
     request__uncount(r);
     request__advance(r, REQUEST_WAITING, REQUEST_PUBLISHING);
     request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
     request__release(r);
-    return err == -EPERM ? err : -EAGAIN;
 }
 
 /* The caller has moved it to PUBLISHING. */

@@ -57,9 +57,12 @@ void engine__post(struct batch *batch);
 /*
  * In place of adding: wait for the readiness of a prepared OPERATION_POLL.  It
  * may be over before this returns.  -EAGAIN: no means to wait, -EPERM: the file
- * cannot be waited for; the request is gone without having been published.
+ * cannot be waited for; then the caller still has it, to be dropped.
  */
 int engine__watch(struct request *r);
+
+/* Forget a prepared OPERATION_POLL that is not watched. */
+void engine__drop(struct request *r);
 
 /* The poller has found the request's descriptor ready. */
 void engine__ready(struct request_id id, unsigned readiness);
@@ -80,6 +83,9 @@ enum {
 bool engine__helpable(struct request_id id);
 
 struct pool *engine__pool(void);
+
+/* Call `tidy` whenever the last worker has ended.  For one face. */
+void engine__when_idle(void (*tidy)(void));
 
 enum cancel_result {
     CANCEL_DONE,    /* cancelled: published and notified */

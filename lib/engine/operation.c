@@ -85,7 +85,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
         status = fcntl(op->fd, F_GETFL);
     if (status < 0 || !mode_allows(status, is_write))
         return -EBADF;
-    op->append = is_write && (status & O_APPEND || uaio__appends(op->flags));
+    op->append = is_write && uaio__appends(status, op->flags);
     if (op->offset < 0 && !op->append) {
         op->stream = !uaio__has_positions(op->fd, is_write);
         *invalid = !op->stream;

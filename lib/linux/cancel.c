@@ -16,7 +16,7 @@ int linux__cancel(unsigned long ctx, void *iocb, void *result)
 {
     struct linux_iocb *user = iocb;
     struct context *c;
-    int err = -EINVAL, saved = errno;
+    int err = -EINVAL, saved = errno, cancel;
 
     if (!user__readable(user, sizeof *user))
         return -EFAULT;
@@ -27,9 +27,11 @@ int linux__cancel(unsigned long ctx, void *iocb, void *result)
     c = context__get(ctx);
     if (!c)
         return -EINVAL;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (context__accessible(c) && polls__cancel(c, (uintptr_t)iocb))
         err = -EINPROGRESS;
     context__put(c);
+    pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
     return err;
 }

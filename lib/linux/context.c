@@ -77,12 +77,14 @@ static struct context *find(unsigned long address)
     return c;
 }
 
-/* [lock] Is what lies at the address the context's ring, and no copy of it?  A
- * new id that we write into ours shows there, too. */
+/* [lock] Is what lies at the address the context's ring, and neither a copy of
+ * it nor our mapping?  A new id that we write into ours shows there, too. */
 static bool is_ring_of(struct context *c, unsigned long address)
 {
     struct linux_ring there;
 
+    if (address == (uintptr_t)c->ring)
+        return false;
     c->ring->id = ++table.last_id;
     return user__copy(&there, (const void *)address, sizeof there) && there.id == table.last_id;
 }
@@ -185,6 +187,15 @@ bool context__accessible(struct context *c)
         (const void *)atomic_load_explicit(&c->address, memory_order_relaxed));
 }
 
+bool context__in_place(struct context *c)
+{
+    unsigned long address = atomic_load_explicit(&c->address, memory_order_relaxed);
+    struct linux_ring there;
+
+    return user__copy(&there, (const void *)address, sizeof there) && there.id == c->ring->id &&
+           there.magic == c->ring->magic;
+}
+
 bool context__alive(struct context *c)
 {
     /* seq_cst: pairs with context__kill(). */
@@ -212,8 +223,7 @@ static void give_events(unsigned nr)
 
 static void unmap_ring(struct context *c)
 {
-    if (c->ring)
-        munmap(c->ring, c->ring_bytes);
+    munmap(c->ring, c->ring_bytes);
     c->ring = NULL;
     pthread_mutex_destroy(&c->polls_lock);
     slab__put(&table.slab, &c->slot);
@@ -390,6 +400,14 @@ int context__new(unsigned nr, struct context **context)
     return 0;
 }
 
+/* Ours was not inherited, but a call on it may have been interrupted by the
+ * handler that forked: an empty one for its return. */
+static void replace_ring(struct context *c)
+{
+    mmap(c->ring, c->ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+         -1, 0);
+}
+
 /* The child has one thread, and whatever its parent's others were about to do
  * here is of no interest. */
 void context__reset(void)
@@ -400,7 +418,7 @@ void context__reset(void)
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct context *c = table.bucket[i]; c; c = c->next) {
             atomic_fetch_and_explicit(&c->life, ~ALIVE, memory_order_relaxed);
-            c->ring = NULL; /* not inherited */
+            replace_ring(c);
         }
         table.bucket[i] = NULL;
     }

@@ -125,6 +125,9 @@ bool context__alive(struct context *c);
  * the kernel the context is not there then.  A system call. */
 bool context__accessible(struct context *c);
 
+/* And is it the ring that is there?  It takes its time. */
+bool context__in_place(struct context *c);
+
 /* Take it out of the table: true for the one who does. */
 bool context__kill(struct context *c);
 

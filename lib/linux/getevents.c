@@ -212,14 +212,16 @@ static long getevents(unsigned long ctx, long min_nr, long nr, void *events, int
     struct context *c = context__get(ctx);
     struct reaper w = {.c = c, .events = events, .min_nr = min_nr, .nr = nr, .mask = mask};
     long result = -EINVAL;
-    int saved = errno;
+    int saved = errno, cancel;
 
     if (!c)
         return -EINVAL;
     w.next_to_help = atomic_load_explicit(&c->submitted, memory_order_relaxed) - RECENT;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (min_nr >= 0 && min_nr <= nr)
         result = read_events(&w, timeout_ns);
     context__put(c);
+    pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
     return result;
 }
@@ -241,10 +243,12 @@ long linux__getevents(unsigned long ctx, long min_nr, long nr, void *events, con
 static long let_signals_in(long result, const sigset_t *mask)
 {
     const struct timespec now = {0, 0};
-    int saved = errno;
+    int saved = errno, cancel;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (result >= 0 && ppoll(NULL, 0, &now, mask) < 0 && errno == EINTR && result == 0)
         result = -EINTR;
+    pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
     return result;
 }

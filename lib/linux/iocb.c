@@ -61,15 +61,17 @@ static int check_file(struct iocb_checker *checker, int fd)
 static int check_eventfd(struct iocb_checker *checker, int fd)
 {
     struct stat st;
+    int status;
 
     if (fd >= 0 && fd == checker->resfd)
         return 0;
-    if (fstat(fd, &st) != 0)
+    status = fcntl(fd, F_GETFL);
+    if (status < 0 || status & O_PATH || fstat(fd, &st) != 0)
         return -EBADF;
     if (st.st_mode & S_IFMT || uaio__kernel(SYS_write, fd, 0, sizeof(uint64_t), 0, 0, 0) != -EFAULT)
         return -EINVAL;
     checker->resfd = fd;
-    checker->resfd_waits = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    checker->resfd_waits = !(status & O_NONBLOCK);
     return 0;
 }
 

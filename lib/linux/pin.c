@@ -39,7 +39,9 @@ struct number {
     atomic_uint users; /* atomic: acquire when taken, release when given back */
     atomic_int pin;    /* atomic, a hint: the pin of this number's file, or 0 */
     int origin;        /* of a pin: whose it is; written before `users` ... */
-    mode_t type;       /* ... and S_IFREG and so on */
+    mode_t type;       /* ... S_IFREG and so on, */
+    dev_t device;      /* ... and which file it is */
+    ino_t inode;
 };
 
 #define PARKED 0x80000000u
@@ -176,24 +178,21 @@ static int join_current(int fd, struct number *number)
     return -ENOENT;
 }
 
-static mode_t type_of(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
-}
-
 int pin__get_own(int fd, mode_t *type)
 {
     int pin = duplicate(fd);
     struct number *record = pin >= 0 ? at(pin, true) : NULL;
-    mode_t found = pin >= 0 && (record || type) ? type_of(pin) : 0;
+    struct stat st = {.st_mode = 0};
 
+    if (pin >= 0)
+        fstat(pin, &st);
     if (type)
-        *type = found;
+        *type = st.st_mode & S_IFMT;
     if (record) {
         record->origin = fd;
-        record->type = found;
+        record->type = st.st_mode & S_IFMT;
+        record->device = st.st_dev;
+        record->inode = st.st_ino;
         atomic_store_explicit(&record->users, 1, memory_order_release);
     }
     return pin;
@@ -215,17 +214,29 @@ int pin__get(int fd, mode_t *type)
     return pin;
 }
 
+/* The program may have closed what it did not open, and the number be its own
+ * by now. */
+static bool is_ours(int pin, const struct number *record)
+{
+    struct stat st;
+
+    return fstat(pin, &st) == 0 && st.st_ino == record->inode && st.st_dev == record->device;
+}
+
 /* The caller has set CLOSING.  Whoever parks a pin looks once more whether the
  * program has closed its own, which may not be noticed for long. */
 static void settle(int pin, struct number *record)
 {
-    if (is_locked(pin) && same_file(record->origin, pin)) {
+    bool ours = is_ours(pin, record);
+
+    if (ours && is_locked(pin) && same_file(record->origin, pin)) {
         atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
         atomic_store_explicit(&record->users, PARKED, memory_order_release);
         return;
     }
-    atomic_store_explicit(&record->users, 0, memory_order_relaxed);
-    close_number(pin);
+    atomic_store_explicit(&record->users, 0, memory_order_release);
+    if (ours)
+        close_number(pin);
 }
 
 void pin__put(int pin)

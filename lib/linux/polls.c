@@ -3,6 +3,8 @@
 #include "engine.h"
 #include "os/thread.h"
 
+#include <errno.h>
+
 static struct request *request_of(struct queue_node *node)
 {
     struct completion *completion = queue_entry(node, struct completion, node);
@@ -11,11 +13,23 @@ static struct request *request_of(struct queue_node *node)
                        face_data);
 }
 
-void polls__add(struct context *c, struct request *r)
+/*
+ * [all signals blocked] Listed and watched in one step: who cancels finds it
+ * only then, and who destroys the context after that finds it, too.
+ */
+int polls__add(struct context *c, struct request *r)
 {
+    int err = -EINVAL;
+
     pthread_mutex_lock(&c->polls_lock);
-    queue_push_back(&c->polls, &completion_of(r)->node);
+    if (context__alive(c)) {
+        queue_push_back(&c->polls, &completion_of(r)->node);
+        err = engine__watch(r);
+        if (err)
+            queue_remove(&completion_of(r)->node);
+    }
     pthread_mutex_unlock(&c->polls_lock);
+    return err;
 }
 
 void polls__remove(struct context *c, struct request *r)

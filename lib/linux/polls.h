@@ -6,8 +6,9 @@
 
 #include "context.h"
 
-/* [all signals blocked] */
-void polls__add(struct context *c, struct request *r);
+/* [all signals blocked] Begin to wait: 0, or -errno and it is still the
+ * caller's. */
+int polls__add(struct context *c, struct request *r);
 void polls__remove(struct context *c, struct request *r);
 
 /* Cancel the one of that iocb; false if there is none, or it was too late. */

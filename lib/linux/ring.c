@@ -50,29 +50,60 @@ static uint32_t free_after(const struct context *c, uint32_t tail, uint32_t want
     return wanted == tail ? c->nr - 1 : distance(c, tail, wanted) - 1;
 }
 
-bool ring__reserve(struct context *c)
+/* How much room there is, from `head` and the claims as they were before `tail`:
+ * what is older leaves less.  Claims count only if asked for. */
+static uint32_t room(struct context *c, bool with_claims, uint64_t *tail)
 {
-    uint64_t accepted = atomic_fetch_add_explicit(&c->accepted, 1, memory_order_seq_cst) + 1;
     uint32_t head = atomic_load_explicit(head_of(c), memory_order_acquire) % c->nr;
-    uint32_t claims[CLAIMS], free;
-    uint64_t tail, bypassed;
+    uint32_t claims[CLAIMS] = {0}, free, at;
 
-    /* head and claims first: what is older leaves less room. */
-    for (unsigned i = 0; i < CLAIMS; i++)
+    for (unsigned i = 0; with_claims && i < CLAIMS; i++)
         claims[i] = atomic_load_explicit(&c->claims[i], memory_order_seq_cst);
-    bypassed = atomic_load_explicit(&c->bypassed, memory_order_acquire);
-    tail = atomic_load_explicit(&c->tail, memory_order_acquire);
-    free = free_after(c, (uint32_t)(tail % c->nr), head);
+    *tail = atomic_load_explicit(&c->tail, memory_order_acquire);
+    at = (uint32_t)(*tail % c->nr);
+    free = free_after(c, at, head);
     for (unsigned i = 0; i < CLAIMS; i++) {
         /* A claim at the tail itself is of a reaper that has found nothing. */
-        if (claims[i] && claims[i] - 1 != tail % c->nr) {
-            uint32_t room = free_after(c, (uint32_t)(tail % c->nr), claims[i] - 1);
-            free = room < free ? room : free;
-        }
+        if (claims[i] && claims[i] - 1 != at && free_after(c, at, claims[i] - 1) < free)
+            free = free_after(c, at, claims[i] - 1);
     }
-    if (accepted - bypassed - tail <= free)
-        return true;
-    ring__unreserve(c);
+    return free;
+}
+
+/* Is there room for one more than `accepted`? */
+static bool fits(struct context *c, uint64_t accepted, bool with_claims)
+{
+    uint64_t bypassed = atomic_load_explicit(&c->bypassed, memory_order_acquire), tail;
+    uint32_t free = room(c, with_claims, &tail);
+
+    /* Wraps if others were accepted and published meanwhile: then the caller's
+     * compare-and-swap fails. */
+    return accepted + 1 - bypassed - tail <= free;
+}
+
+/* A reaper that was preempted between claim and copy: in a moment it goes on. */
+#define YIELDS 1000
+
+bool ring__reserve(struct context *c)
+{
+    uint64_t accepted = atomic_load_explicit(&c->accepted, memory_order_acquire);
+
+    for (int yields = 0; yields < YIELDS;) {
+        uint64_t before = accepted;
+        if (fits(c, accepted, true)) {
+            if (atomic_compare_exchange_weak_explicit(&c->accepted, &accepted, accepted + 1,
+                                                      memory_order_seq_cst, memory_order_acquire))
+                return true;
+            continue;
+        }
+        accepted = atomic_load_explicit(&c->accepted, memory_order_acquire);
+        if (accepted != before)
+            continue;
+        if (!fits(c, accepted, false))
+            return false;
+        sched_yield();
+        yields++;
+    }
     return false;
 }
 
@@ -153,7 +184,7 @@ static void wake_masked(struct context *c)
 {
     for (unsigned i = 0; i < WAKEABLE_MASKED; i++) {
         uint64_t one = 1;
-        int fd = atomic_load_explicit(&c->masked[i], memory_order_relaxed);
+        int fd = atomic_load_explicit(&c->masked[i], memory_order_seq_cst);
         /* -1 while it is used: who sleeps on it closes it when it is 0. */
         if (fd > 0 && atomic_compare_exchange_strong_explicit(
                           &c->masked[i], &fd, -1, memory_order_acquire, memory_order_relaxed)) {
@@ -179,6 +210,12 @@ static void wake(struct context *c)
 
     if (at != UINT64_MAX && atomic_load_explicit(&c->tail, memory_order_seq_cst) >= at)
         ring__wake_all(c);
+}
+
+void ring__prompt_over(struct context *c)
+{
+    atomic_fetch_sub_explicit(&c->prompt, 1, memory_order_seq_cst);
+    wake(c);
 }
 
 /* The event is visible: what follows from that. */
@@ -276,15 +313,19 @@ static void publish_backlog_here(struct context *c)
  * interrupted: a request carries the event. */
 static bool carry(struct context *c, const struct linux_event *event, struct resfd resfd)
 {
-    struct request *r = request__new(REQUEST_RUNNING, false);
+    int pin = resfd.fd >= 0 ? pin__get(resfd.fd, NULL) : -1;
+    struct request *r = pin >= 0 || resfd.fd < 0 ? request__new(REQUEST_RUNNING, false) : NULL;
 
-    if (!r)
+    if (!r) {
+        if (pin >= 0)
+            pin__put(pin);
         return false;
+    }
     *completion_of(r) = (struct completion){
         .data = event->data,
         .object = event->obj,
         .kind = COMPLETION_CARRIED,
-        .resfd = resfd.fd >= 0 ? pin__get(resfd.fd, NULL) : -1,
+        .resfd = pin,
         .resfd_waits = resfd.waits,
     };
     r->result = (ssize_t)event->res;
@@ -353,6 +394,8 @@ static long reap_ring(struct context *c, struct linux_event *to, long max)
     } while (n > 0 &&
              !atomic_compare_exchange_weak_explicit(ends_of(c), &old.both, new.both,
                                                     memory_order_seq_cst, memory_order_acquire));
+    /* acquire: pairs with put(), which stores it before the ring's own. */
+    (void)atomic_load_explicit(&c->tail, memory_order_acquire);
     copy(c, slot, n, to);
     atomic_store_explicit(claimed, 0, memory_order_release);
     return (long)n;
@@ -487,17 +530,19 @@ static int masked_sleep(struct context *c, const struct masked_sleep *here, unsi
 }
 
 /*
- * What is available is reckoned from the same `tail` as the one to be woken at:
- * put() moves the ring's a moment later.
+ * put() moves the ring's tail a moment after c->tail: events that only the
+ * latter counts are still to come, and their publisher will look at wake_at.
  */
 static bool prepare_to_sleep(struct context *c, unsigned wanted)
 {
+    uint32_t seen = atomic_load_explicit(tail_of(c), memory_order_seq_cst) % c->nr;
+    uint32_t head = atomic_load_explicit(head_of(c), memory_order_seq_cst) % c->nr;
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_seq_cst);
-    uint32_t head = atomic_load_explicit(head_of(c), memory_order_acquire) % c->nr;
-    unsigned available = distance(c, head, (uint32_t)(tail % c->nr));
+    unsigned available = distance(c, head, seen);
 
     if (wanted > 0 && available >= wanted)
         return false;
+    tail -= distance(c, seen, (uint32_t)(tail % c->nr));
     lower_wake_at(c, wanted ? tail + wanted - available : tail);
     /* What was published before wake_at was lowered is seen now, see wake(). */
     return (wanted == 0 || ring__available(c) < wanted) && !ring__has_backlog(c);
@@ -507,9 +552,8 @@ int ring__sleep(struct context *c, unsigned sequence, unsigned wanted, int64_t d
                 const sigset_t *mask)
 {
     struct masked_sleep here = {-1, NULL};
-    int cancel, err = 0;
+    int err = 0;
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (mask)
         here = masked_begin(c);
     if (prepare_to_sleep(c, wanted) &&
@@ -517,6 +561,5 @@ int ring__sleep(struct context *c, unsigned sequence, unsigned wanted, int64_t d
         err = mask ? masked_sleep(c, &here, sequence, deadline_ns, mask)
                    : uaio__event_wait(&c->event, sequence, deadline_ns);
     masked_end(&here);
-    pthread_setcancelstate(cancel, &(int){0});
     return err;
 }

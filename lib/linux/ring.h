@@ -55,6 +55,9 @@ void ring__publish(struct context *c, struct request *r);
 /* The same for an event without a request. */
 void ring__publish_inline(struct context *c, const struct linux_event *event, struct resfd resfd);
 
+/* A request that c->prompt counts is not one after all. */
+void ring__prompt_over(struct context *c);
+
 /* Copy up to `max` events to `to`, and take them out. */
 long ring__reap(struct context *c, struct linux_event *to, long max);
 

@@ -23,6 +23,7 @@ static void init(void)
     process__in_child(context__reset);
     process__in_child(pin__reset);
     process__in_child(submit__reset);
+    engine__when_idle(pin__sweep);
     process__before_end(submit__finish_writes);
 }
 
@@ -71,7 +72,7 @@ int linux__destroy(unsigned long ctx)
     if (!c)
         return native__serves(ctx) ? native__destroy(ctx) : -EINVAL;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    if (context__accessible(c) && context__kill(c)) {
+    if (context__in_place(c) && context__kill(c)) {
         ring__wake_all(c);
         polls__cancel_all(c);
         wait_for_requests(c);

@@ -47,9 +47,7 @@ static int check_type(const struct operation *op, mode_t type)
         return -EINVAL;
     if (type == 0 && op->kind == OPERATION_READ && readv(op->fd, &none, 1) != 0)
         return -EINVAL;
-    if (type == 0 && op->kind == OPERATION_WRITE && writev(op->fd, &none, 1) != 0)
-        return -EINVAL;
-    return 0;
+    return type == 0 && op->kind == OPERATION_WRITE ? -EINVAL : 0; /* an eventfd, too */
 }
 
 /* ---- writes that are to survive the process ---------------------------------- */
@@ -154,7 +152,7 @@ static void unpin(struct operation *op, void *face_data)
     struct completion *completion = face_data;
 
     if (completion->kind == COMPLETION_PROMPT)
-        atomic_fetch_sub_explicit(&completion->context->prompt, 1, memory_order_relaxed);
+        ring__prompt_over(completion->context);
     if (completion->resfd >= 0)
         pin__put(completion->resfd);
     pin__put(op->fd);
@@ -194,14 +192,11 @@ static int watch(struct context *c, struct request *r)
     int err;
 
     pool__signals_block(&mask);
-    polls__add(c, r);
-    request__hold(r);
-    err = engine__watch(r);
+    err = polls__add(c, r);
     if (err) {
-        polls__remove(c, r);
         unpin(&r->operation, r->face_data);
+        engine__drop(r);
     }
-    request__release(r);
     pool__signals_restore(&mask);
     return err == -EPERM ? -EINVAL : err; /* it cannot be polled */
 }
@@ -294,16 +289,18 @@ long linux__submit(unsigned long ctx, long nr, void *const *iocbpp)
 {
     struct context *c;
     long n = -EINVAL;
-    int saved = errno;
+    int saved = errno, cancel;
 
     if (nr < 0)
         return -EINVAL;
     c = context__get(ctx);
     if (!c)
         return native__serves(ctx) ? native__submit(ctx, nr, iocbpp) : -EINVAL;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (context__accessible(c))
         n = submit_all(c, nr < (long)c->nr ? nr : (long)c->nr, iocbpp);
     context__put(c);
+    pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
     return n;
 }

@@ -32,8 +32,9 @@ ssize_t uaio__readv(int fd, const struct iovec *to, int n, int64_t offset, uint3
 ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags,
                      bool append);
 
-/* Do the flags say that a write appends? */
-bool uaio__appends(uint32_t flags);
+/* Does a write append, with these status flags of the descriptor and these of
+ * the call? */
+bool uaio__appends(int status_flags, uint32_t flags);
 
 /* Do the flags say that the call fails with EAGAIN where it would wait? */
 bool uaio__never_waits(uint32_t flags);

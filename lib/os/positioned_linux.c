@@ -14,6 +14,9 @@
 #ifndef RWF_NOWAIT
 # define RWF_NOWAIT 0x00000008
 #endif
+#ifndef RWF_NOAPPEND
+# define RWF_NOAPPEND 0x00000020
+#endif
 #ifndef RWF_APPEND
 # define RWF_APPEND 0x00000010
 #endif
@@ -93,9 +96,9 @@ ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, ui
     return done;
 }
 
-bool uaio__appends(uint32_t flags)
+bool uaio__appends(int status_flags, uint32_t flags)
 {
-    return flags & RWF_APPEND;
+    return flags & RWF_APPEND || (status_flags & O_APPEND && !(flags & RWF_NOAPPEND));
 }
 
 bool uaio__never_waits(uint32_t flags)

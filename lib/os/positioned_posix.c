@@ -2,6 +2,7 @@
 #include "positioned.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,10 +37,10 @@ ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, ui
     return offset < 0 && flags == 0 && !append ? writev(fd, from, n) : unsupported();
 }
 
-bool uaio__appends(uint32_t flags)
+bool uaio__appends(int status_flags, uint32_t flags)
 {
     (void)flags;
-    return false;
+    return status_flags & O_APPEND;
 }
 
 bool uaio__never_waits(uint32_t flags)

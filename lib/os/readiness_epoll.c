@@ -46,6 +46,8 @@ int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_
     struct epoll_event events[MAX_EVENTS];
     int n = epoll_wait(set, events, max < MAX_EVENTS ? max : MAX_EVENTS, timeout_ms);
 
+    if (n < 0 && errno == EINTR) /* stopped and continued */
+        n = 0;
     for (int i = 0; i < n; i++)
         ready[i] = (struct readiness){events[i].data.u64, events[i].events & CONDITIONS};
     return n;

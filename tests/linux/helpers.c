@@ -189,7 +189,9 @@ void *unmapped_page(void)
 
 void *kernel_address(void)
 {
-    return (void *)(UINTPTR_MAX - 0xffff);
+    /* The last page: 32-bit programs may have their stack, or on ARM a page of
+     * the kernel's helpers, not far below. */
+    return (void *)(UINTPTR_MAX - 0xfff);
 }
 
 void *bad_address(size_t i)
