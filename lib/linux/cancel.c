@@ -11,18 +11,21 @@
 #include "user_memory.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <string.h>
 
 int linux__cancel(unsigned long ctx, void *iocb, void *result)
 {
-    struct linux_iocb *user = iocb;
+    struct linux_iocb copy;
     struct context *c;
     int err = -EINVAL, saved = errno, cancel;
 
-    if (!user__readable(user, sizeof *user))
+    if (!user__readable(iocb, sizeof copy))
         return -EFAULT;
     if (native__serves(ctx))
         return native__cancel(ctx, iocb, result);
-    if (user->key != 0)
+    memcpy(&copy, iocb, sizeof copy);
+    if (copy.key != 0)
         return -EINVAL;
     c = context__get(ctx);
     if (!c)

@@ -191,9 +191,14 @@ bool context__in_place(struct context *c)
 {
     unsigned long address = atomic_load_explicit(&c->address, memory_order_relaxed);
     struct linux_ring there;
+    uint32_t id;
+    sigset_t mask;
 
-    return user__copy(&there, (const void *)address, sizeof there) && there.id == c->ring->id &&
-           there.magic == c->ring->magic;
+    lock(&mask); /* the id is changed under it */
+    id = c->ring->id;
+    unlock(&mask);
+    return user__copy(&there, (const void *)address, sizeof there) && there.id == id &&
+           there.magic == RING_MAGIC;
 }
 
 bool context__alive(struct context *c)

@@ -23,7 +23,7 @@
 
 struct reaper {
     struct context *c;
-    struct linux_event *events;
+    unsigned char *events; /* struct linux_event, perhaps misaligned */
     long min_nr, nr;
     long reaped;
     int64_t deadline_ns;
@@ -89,7 +89,7 @@ static bool help_one(struct reaper *w, unsigned how)
         w->next_to_help = end - RECENT;
     while (w->next_to_help != end) {
         uint64_t id =
-            atomic_load_explicit(&w->c->recent[w->next_to_help++ % RECENT], memory_order_relaxed);
+            atomic_load_explicit(&w->c->recent[w->next_to_help++ % RECENT], memory_order_acquire);
         if (engine__help((struct request_id){(uint32_t)(id >> 32), (uint32_t)id}, how))
             return true;
     }
@@ -129,6 +129,7 @@ static unsigned how_to_help(const struct reaper *w, bool for_prompt)
 static int reap(struct reaper *w)
 {
     long n = (long)ring__available(w->c);
+    unsigned char *to;
 
     if (n > w->nr - w->reaped)
         n = w->nr - w->reaped;
@@ -136,9 +137,10 @@ static int reap(struct reaper *w)
         n = 1;
     if (n == 0)
         return 0;
-    if (!user__writable(w->events + w->reaped, (size_t)n * sizeof *w->events))
+    to = w->events + (size_t)w->reaped * sizeof(struct linux_event);
+    if (!user__writable(to, (size_t)n * sizeof(struct linux_event)))
         return w->reaped > 0 ? 0 : -EFAULT;
-    w->reaped += ring__reap(w->c, w->events + w->reaped, n);
+    w->reaped += ring__reap(w->c, to, n);
     return 0;
 }
 

@@ -103,14 +103,17 @@ static int64_t copy_segments(const struct iovec *from, struct iovec *to, int n)
     size_t total = 0;
 
     for (int i = 0; i < n; i++) {
-        size_t length = from[i].iov_len;
+        struct iovec segment;
+        size_t length;
+        memcpy(&segment, &from[i], sizeof segment);
+        length = segment.iov_len;
         if ((ssize_t)length < 0)
             return -EINVAL;
-        if (!user__in_range((uintptr_t)from[i].iov_base, length))
+        if (!user__in_range((uintptr_t)segment.iov_base, length))
             return -EFAULT;
         if (length > TRANSFER_MAX - total)
             length = TRANSFER_MAX - total;
-        to[i] = (struct iovec){from[i].iov_base, length};
+        to[i] = (struct iovec){segment.iov_base, length};
         total += length;
     }
     return (int64_t)total;
@@ -229,7 +232,7 @@ int iocb__check(struct iocb_checker *checker, void *user, const struct linux_ioc
                 struct submission *s, int64_t *result)
 {
     struct completion *completion = (struct completion *)(void *)s->face_data;
-    uint32_t *key = &((struct linux_iocb *)user)->key;
+    void *key = (char *)user + offsetof(struct linux_iocb, key); /* all may be misaligned */
     int err = check_file(checker, (int)iocb->fildes);
 
     if (err)
@@ -247,9 +250,9 @@ int iocb__check(struct iocb_checker *checker, void *user, const struct linux_ioc
         completion->resfd = (int)iocb->resfd;
         completion->resfd_waits = checker->resfd_waits;
     }
-    if (!user__writable(key, sizeof *key))
+    if (!user__writable(key, sizeof iocb->key))
         return -EFAULT;
-    *key = 0;
+    memset(key, 0, sizeof iocb->key);
     s->operation.fd = (int)iocb->fildes;
     s->status = checker->status;
     s->status_known = true;

@@ -188,7 +188,8 @@ int pin__get_own(int fd, mode_t *type)
         fstat(pin, &st);
     if (type)
         *type = st.st_mode & S_IFMT;
-    if (record) {
+    /* acquire: pairs with settle(); the number was a pin before, until 0. */
+    if (record && atomic_load_explicit(&record->users, memory_order_acquire) == 0) {
         record->origin = fd;
         record->type = st.st_mode & S_IFMT;
         record->device = st.st_dev;

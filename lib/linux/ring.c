@@ -350,6 +350,8 @@ void ring__publish_inline(struct context *c, const struct linux_event *event, st
         publish_backlog_here(c);
 }
 
+#define EVENT_BYTES sizeof(struct linux_event)
+
 /* ---- emptying --------------------------------------------------------------- */
 
 /* A place in `claims` for a reaper that will copy from that slot on. */
@@ -367,15 +369,15 @@ static atomic_uint *claim(struct context *c, uint32_t slot)
     }
 }
 
-static void copy(struct context *c, uint32_t slot, uint32_t n, struct linux_event *to)
+static void copy(struct context *c, uint32_t slot, uint32_t n, unsigned char *to)
 {
     uint32_t straight = n < c->nr - slot ? n : c->nr - slot;
 
-    memcpy(to, &c->ring->events[slot], straight * sizeof *to);
-    memcpy(to + straight, &c->ring->events[0], (n - straight) * sizeof *to);
+    memcpy(to, &c->ring->events[slot], straight * EVENT_BYTES);
+    memcpy(to + straight * EVENT_BYTES, &c->ring->events[0], (n - straight) * EVENT_BYTES);
 }
 
-static long reap_ring(struct context *c, struct linux_event *to, long max)
+static long reap_ring(struct context *c, unsigned char *to, long max)
 {
     union ends old = {.both = atomic_load_explicit(ends_of(c), memory_order_acquire)}, new;
     uint32_t slot, n;
@@ -405,7 +407,7 @@ static long reap_ring(struct context *c, struct linux_event *to, long max)
  * Events that cannot get into the ring, as whoever publishes has been
  * interrupted, perhaps by the handler that calls us: one, if there is any.
  */
-static long reap_backlog(struct context *c, struct linux_event *to)
+static long reap_backlog(struct context *c, unsigned char *to)
 {
     struct request *first, *rest;
     sigset_t mask;
@@ -422,7 +424,8 @@ static long reap_backlog(struct context *c, struct linux_event *to)
         rest = next;
     }
     if (first) {
-        *to = event_of(first);
+        struct linux_event event = event_of(first);
+        memcpy(to, &event, sizeof event);
         atomic_fetch_add_explicit(&c->bypassed, 1, memory_order_acq_rel);
         announce(c, first);
     }
@@ -431,14 +434,14 @@ static long reap_backlog(struct context *c, struct linux_event *to)
     return first ? 1 : 0;
 }
 
-long ring__reap(struct context *c, struct linux_event *to, long max)
+long ring__reap(struct context *c, unsigned char *to, long max)
 {
     long n = reap_ring(c, to, max);
 
     while (n < max && ring__has_backlog(c)) {
-        long more = reap_ring(c, to + n, max - n);
+        long more = reap_ring(c, to + n * (long)EVENT_BYTES, max - n);
         if (more == 0)
-            more = reap_backlog(c, to + n);
+            more = reap_backlog(c, to + n * (long)EVENT_BYTES);
         if (more == 0)
             break;
         n += more;

@@ -58,8 +58,8 @@ void ring__publish_inline(struct context *c, const struct linux_event *event, st
 /* A request that c->prompt counts is not one after all. */
 void ring__prompt_over(struct context *c);
 
-/* Copy up to `max` events to `to`, and take them out. */
-long ring__reap(struct context *c, struct linux_event *to, long max);
+/* Copy up to `max` events to `to`, however aligned, and take them out. */
+long ring__reap(struct context *c, unsigned char *to, long max);
 
 /* Before the conditions are checked. */
 unsigned ring__sequence(struct context *c);

@@ -14,6 +14,7 @@
 #include "user_memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -34,13 +35,15 @@ static void init(void)
 int linux__setup(unsigned nr, unsigned long *ctxp)
 {
     struct context *c;
+    unsigned long ctx;
     int err, saved = errno;
 
     if (native__setup(nr, ctxp, &err))
         return err;
     if (!user__writable(ctxp, sizeof *ctxp))
         return -EFAULT;
-    if (*ctxp != 0 || nr == 0 || nr > MAX_EVENTS)
+    memcpy(&ctx, ctxp, sizeof ctx); /* it may be misaligned */
+    if (ctx != 0 || nr == 0 || nr > MAX_EVENTS)
         return -EINVAL;
     pthread_once(&once, init);
     err = context__new(nr, &c);
@@ -48,7 +51,8 @@ int linux__setup(unsigned nr, unsigned long *ctxp)
     if (err)
         return err;
     uaio__count(STAT_CONTEXTS);
-    *ctxp = atomic_load_explicit(&c->address, memory_order_relaxed);
+    ctx = atomic_load_explicit(&c->address, memory_order_relaxed);
+    memcpy(ctxp, &ctx, sizeof ctx);
     context__put(c);
     return 0;
 }

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -183,7 +184,7 @@ static void remember(struct context *c, struct request_id id)
     unsigned i = atomic_fetch_add_explicit(&c->submitted, 1, memory_order_relaxed);
 
     atomic_store_explicit(&c->recent[i % RECENT], (uint64_t)id.index << 32 | id.generation,
-                          memory_order_relaxed);
+                          memory_order_release); /* what is in the request, see help_one() */
 }
 
 static int watch(struct context *c, struct request *r)
@@ -273,11 +274,13 @@ static long submit_all(struct context *c, long nr, void *const *iocbpp)
     int err = 0;
 
     for (n = 0; n < nr; n++) {
-        if (!user__readable(&iocbpp[n], sizeof iocbpp[n])) {
+        void *iocb;
+        if (!user__readable(&iocbpp[n], sizeof iocb)) {
             err = -EFAULT;
             break;
         }
-        err = submit_one(c, &checker, iocbpp[n], &batch);
+        memcpy(&iocb, &iocbpp[n], sizeof iocb); /* it may be misaligned */
+        err = submit_one(c, &checker, iocb, &batch);
         if (err)
             break;
     }
