@@ -189,16 +189,13 @@ bool context__accessible(struct context *c)
 
 bool context__in_place(struct context *c)
 {
-    unsigned long address = atomic_load_explicit(&c->address, memory_order_relaxed);
-    struct linux_ring there;
-    uint32_t id;
     sigset_t mask;
+    bool there;
 
-    lock(&mask); /* the id is changed under it */
-    id = c->ring->id;
+    lock(&mask);
+    there = is_ring_of(c, atomic_load_explicit(&c->address, memory_order_relaxed));
     unlock(&mask);
-    return user__copy(&there, (const void *)address, sizeof there) && there.id == id &&
-           there.magic == RING_MAGIC;
+    return there;
 }
 
 bool context__alive(struct context *c)

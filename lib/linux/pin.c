@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "pin.h"
 #include "kernel.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@
 struct number {
     atomic_uint users; /* atomic: acquire when taken, release when given back */
     atomic_int pin;    /* atomic, a hint: the pin of this number's file, or 0 */
-    int origin;        /* of a pin: whose it is; written before `users` ... */
+    atomic_int origin; /* atomic: of a pin: whose it is; written before `users` ... */
     mode_t type;       /* ... S_IFREG and so on, */
     dev_t device;      /* ... and which file it is */
     ino_t inode;
@@ -52,6 +53,9 @@ struct number {
 
 static _Atomic(struct number *) chunks[CHUNKS]; /* atomic: set once */
 static atomic_uint parked;                      /* atomic: how many are, about */
+static atomic_bool closings_told;               /* atomic: see pin.h */
+
+#define MAX_PARKED 64u /* descriptors that the program can do without */
 
 static struct number *at(int fd, bool make)
 {
@@ -178,6 +182,13 @@ static int join_current(int fd, struct number *number)
     return -ENOENT;
 }
 
+mode_t pin__type(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
 int pin__get_own(int fd, mode_t *type)
 {
     int pin = duplicate(fd);
@@ -211,7 +222,7 @@ int pin__get(int fd, mode_t *type)
     }
     pin = pin__get_own(fd, type);
     if (pin >= 0 && number)
-        atomic_store_explicit(&number->pin, pin, memory_order_relaxed);
+        atomic_store_explicit(&number->pin, pin, memory_order_seq_cst);
     return pin;
 }
 
@@ -224,20 +235,66 @@ static bool is_ours(int pin, const struct number *record)
     return fstat(pin, &st) == 0 && st.st_ino == record->inode && st.st_dev == record->device;
 }
 
-/* The caller has set CLOSING.  Whoever parks a pin looks once more whether the
- * program has closed its own, which may not be noticed for long. */
-static void settle(int pin, struct number *record)
+static struct number *current_of(const struct number *record)
+{
+    return at(record->origin, false);
+}
+
+/* Does the program's number still lead to the pin? */
+static bool is_current(int pin, const struct number *record)
+{
+    struct number *origin = current_of(record);
+
+    return origin && atomic_load_explicit(&origin->pin, memory_order_seq_cst) == pin;
+}
+
+/*
+ * Is it to stay open without a user?  Where closings are told, nearly always;
+ * elsewhere only for the sake of locks, and if the program's own is open still:
+ * that comes last, as its end may not be noticed for long.
+ */
+static bool parks(int pin, const struct number *record)
+{
+    if (atomic_load_explicit(&closings_told, memory_order_relaxed) &&
+        atomic_load_explicit(&parked, memory_order_relaxed) < MAX_PARKED)
+        return is_current(pin, record);
+    return is_locked(pin) && same_file(record->origin, pin);
+}
+
+static void close_pin(int pin, struct number *record)
 {
     bool ours = is_ours(pin, record);
 
-    if (ours && is_locked(pin) && same_file(record->origin, pin)) {
-        atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
-        atomic_store_explicit(&record->users, PARKED, memory_order_release);
-        return;
-    }
     atomic_store_explicit(&record->users, 0, memory_order_release);
     if (ours)
         close_number(pin);
+}
+
+/* From PARKED to CLOSING: true for the one who does. */
+static bool unpark(struct number *record)
+{
+    unsigned users = PARKED;
+
+    if (!atomic_compare_exchange_strong_explicit(&record->users, &users, CLOSING,
+                                                 memory_order_seq_cst, memory_order_relaxed))
+        return false;
+    atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
+    return true;
+}
+
+/* The caller has set CLOSING. */
+static void settle(int pin, struct number *record)
+{
+    if (!parks(pin, record)) {
+        close_pin(pin, record);
+        return;
+    }
+    atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
+    /* seq_cst: of this store and the look after it, and the two in
+     * pin__closing(), one sees the other. */
+    atomic_store_explicit(&record->users, PARKED, memory_order_seq_cst);
+    if (!is_current(pin, record) && unpark(record))
+        close_pin(pin, record);
 }
 
 void pin__put(int pin)
@@ -258,17 +315,12 @@ void pin__put(int pin)
         settle(pin, record);
 }
 
-/* ---- all of them ----------------------------------------------------------- */
-
+/* Parked, and the program's own is closed. */
 static void sweep_one(int pin, struct number *record)
 {
-    unsigned users = PARKED;
-
-    if (!atomic_compare_exchange_strong_explicit(&record->users, &users, CLOSING,
-                                                 memory_order_acquire, memory_order_relaxed))
-        return;
-    atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
-    settle(pin, record);
+    if (atomic_load_explicit(&record->users, memory_order_acquire) == PARKED &&
+        !same_file(record->origin, pin) && unpark(record))
+        close_pin(pin, record);
 }
 
 static void close_one(int pin, struct number *record)
@@ -286,6 +338,57 @@ static void each(void (*visit)(int pin, struct number *record))
                 visit((int)(i * CHUNK_NUMBERS + n), &chunk[n]);
     }
 }
+
+/* ---- what the program does with its descriptors ------------------------------- */
+
+void pin__closings_are_told(void)
+{
+    atomic_store_explicit(&closings_told, true, memory_order_relaxed);
+}
+
+void pin__closing(int fd)
+{
+    struct number *number = at(fd, false), *record;
+    int pin;
+
+    if (!number || atomic_load_explicit(&number->pin, memory_order_relaxed) == 0 ||
+        !uaio__stats_own())
+        return;
+    pin = atomic_exchange_explicit(&number->pin, 0, memory_order_seq_cst);
+    record = at(pin, false);
+    if (pin && record && record->origin == fd && unpark(record))
+        close_pin(pin, record);
+}
+
+bool pin__is(int fd)
+{
+    struct number *record = at(fd, false);
+
+    return record && atomic_load_explicit(&record->users, memory_order_relaxed) != 0 &&
+           uaio__stats_own();
+}
+
+int pin__origin(int pin)
+{
+    struct number *record = at(pin, false);
+
+    return record ? atomic_load_explicit(&record->origin, memory_order_relaxed) : -1;
+}
+
+int pin__next(int fd)
+{
+    for (unsigned n = fd < 0 ? 0 : (unsigned)fd; n / CHUNK_NUMBERS < CHUNKS;) {
+        if (!atomic_load_explicit(&chunks[n / CHUNK_NUMBERS], memory_order_acquire))
+            n = (n / CHUNK_NUMBERS + 1) * CHUNK_NUMBERS;
+        else if (pin__is((int)n))
+            return (int)n;
+        else
+            n++;
+    }
+    return -1;
+}
+
+/* ---- all of them ----------------------------------------------------------- */
 
 void pin__sweep(void)
 {

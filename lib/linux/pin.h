@@ -23,10 +23,11 @@
  *
  * The catch: closing ANY descriptor of a file drops the process's POSIX locks
  * on it (fcntl(F_SETLK), lockf()), and InnoDB, for one, locks its files so.
- * Therefore a pin is closed only if F_OFD_GETLK says that there is no lock on
- * the file.  Else it stays, parked, for the next requests, and is closed by
- * pin__sweep() or at the next use of the number, once the program has closed
- * its own.
+ * So a pin that is used no more is best kept, parked for the next requests, and
+ * closed when the program closes its own.  The preload is told of that
+ * (interpose/close_names.c), and does so.  Elsewhere a pin is closed after use
+ * if F_OFD_GETLK says that there is no lock on the file, and else parked, until
+ * pin__sweep() or the next use of the number finds the program's own closed.
  *
  * No lock, nothing allocated but pages: async-signal-safe.  Numbers from 512
  * up, where they are out of the way of select() and of those who expect the
@@ -35,6 +36,7 @@
 #ifndef UAIO_LINUX_PIN_H
 #define UAIO_LINUX_PIN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* A descriptor of the same open file that lasts until pin__put(), or -errno.
@@ -44,7 +46,27 @@ int pin__get(int fd, mode_t *type);
 /* The same, shared with nobody. */
 int pin__get_own(int fd, mode_t *type);
 
+/* The type alone. */
+mode_t pin__type(int fd);
+
 void pin__put(int pin);
+
+/*
+ * From now on pin__closing() is called before the program closes a number or
+ * makes it another file's.  A child of vfork() has our memory, but descriptors
+ * of its own: these do nothing there, and know of no pins.
+ */
+void pin__closings_are_told(void);
+void pin__closing(int fd);
+
+/* Is the number a pin, and nothing that the program should close? */
+bool pin__is(int fd);
+
+/* The program's descriptor that the pin was made for. */
+int pin__origin(int pin);
+
+/* The first pin with that number or a higher one; -1 if there is none. */
+int pin__next(int fd);
 
 /* Close pins that are parked for descriptors that the program has closed. */
 void pin__sweep(void);

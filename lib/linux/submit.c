@@ -115,6 +115,13 @@ static int pin_resfd(struct completion *completion)
     return 0;
 }
 
+/* A socket minds the offset, pipes and others do not. */
+static void set_position(struct operation *op, mode_t type)
+{
+    if (S_ISSOCK(type) && op->kind <= OPERATION_WRITE && op->offset != 0)
+        op->stream = false; /* then it says ESPIPE */
+}
+
 static int pin(struct operation *op, void *face_data)
 {
     struct completion *completion = face_data;
@@ -122,8 +129,12 @@ static int pin(struct operation *op, void *face_data)
     mode_t type;
     int file, err;
 
-    if (op->stream && completion->status & O_NONBLOCK)
-        return 1; /* it does not block */
+    if (op->stream && completion->status & O_NONBLOCK) {
+        type = pin__type(op->fd);
+        set_position(op, type);
+        err = check_type(op, type);
+        return err ? err : 1; /* it does not block */
+    }
     file = op->kind == OPERATION_POLL ? pin__get_own(op->fd, &type) : pin__get(op->fd, &type);
     if (file < 0)
         return op->stream || op->kind == OPERATION_POLL ? -EAGAIN : 1;
@@ -134,8 +145,7 @@ static int pin(struct operation *op, void *face_data)
         pin__put(file);
         return err;
     }
-    if (S_ISSOCK(type) && op->offset != 0)
-        op->stream = false; /* then it says ESPIPE */
+    set_position(op, type);
     op->fd = file;
     completion->file_write = is_file_write(op, type);
     if (completion->file_write)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* Older C libraries have the field but not its name. */
 #ifndef sigev_notify_thread_id
@@ -522,6 +523,17 @@ int64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* --- children --- */
+
+int status_of(pid_t pid, int flags)
+{
+    int status;
+
+    while (waitpid(pid, &status, flags) != pid)
+        ck_assert_int_eq(errno, EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* --- suites --- */

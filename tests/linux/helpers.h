@@ -246,6 +246,18 @@ void await_asleep(pid_t tid);
 
 int64_t now_ns(void);
 
+/* --- children --------------------------------------------------------------------------------- */
+
+/* In a forked child, where nothing may assert: ends it with the line that was not as expected. */
+#define EXPECT(condition) \
+ do {                     \
+  if (!(condition))       \
+   _exit(__LINE__ % 256); \
+ } while (0)
+
+/* Waits for the child; its exit status, or -1. */
+int status_of(pid_t pid, int flags);
+
 /* --- suites ----------------------------------------------------------------------------------- */
 
 Suite *setup_suite(void);

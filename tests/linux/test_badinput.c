@@ -71,6 +71,35 @@ START_TEST(einval_for_garbage_contexts)
 }
 END_TEST
 
+/* A header that goes beyond the end of what there is, as true as it can be. */
+START_TEST(einval_for_what_is_too_near_a_pages_end)
+{
+    struct iocb cb, *list[1] = {&cb};
+    struct io_event event;
+    char *end = page_end(), byte;
+    struct ring *ring = ring_of(new_context(4));
+
+    prep_read(&cb, temp_file(1), &byte, 1, 0);
+    for (size_t room = 4; room <= sizeof(struct ring); room += 4) {
+        aio_context_t ctx = (aio_context_t)(uintptr_t)(end - room);
+
+        for (int round = 0; round < 2; round++) {
+            if (round == 0)
+                memset(end - room, 0, room);
+            else
+                memcpy(end - room, ring, room);
+            ck_assert_int_eq(t_submit(ctx, 1, list), -EINVAL);
+            ck_assert_int_eq(t_cancel(ctx, &cb, &event), -EINVAL);
+            if (!ROAD_LIBAIO || !on_kernel()) { /* libaio itself reads the context */
+                ck_assert_int_eq(t_getevents(ctx, 0, 1, &event, &no_time), -EINVAL);
+                ck_assert_int_eq(t_getevents(ctx, 1, 1, &event, NULL), -EINVAL);
+            }
+            ck_assert_int_eq(t_destroy(ctx), -EINVAL);
+        }
+    }
+}
+END_TEST
+
 /* One that was destroyed. */
 START_TEST(einval_for_a_destroyed_context)
 {
@@ -179,6 +208,7 @@ Suite *badinput_suite(void)
     Suite *suite = new_suite("badinput", 60, &tc);
 
     tcase_add_loop_test(tc, einval_for_garbage_contexts, 0, GARBAGE);
+    tcase_add_test(tc, einval_for_what_is_too_near_a_pages_end);
     tcase_add_test(tc, einval_for_a_destroyed_context);
     tcase_add_test(tc, efault_for_bad_lists);
     tcase_add_test(tc, misaligned_pointers_will_do);

@@ -6,23 +6,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* Waits for the child; its exit status, or -1. */
-static int status_of(pid_t pid, int flags)
-{
-    int status;
-
-    while (waitpid(pid, &status, flags) != pid)
-        ck_assert_int_eq(errno, EINTR);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* In a child: ends it with the line that was not as expected. */
-#define EXPECT(condition) \
- do {                     \
-  if (!(condition))       \
-   _exit(__LINE__ % 256); \
- } while (0)
-
 /* "fork: the child's copy of a context is dead (EINVAL), new ones work" */
 START_TEST(the_childs_copy_is_dead)
 {
@@ -215,6 +198,69 @@ START_TEST(leaving_finishes_writes)
 }
 END_TEST
 
+static pid_t forked;
+
+static void fork_once(int signo)
+{
+    (void)signo;
+    if (forked < 0)
+        forked = fork();
+}
+
+/*
+ * A handler that forks: in the child the call that it interrupted is one on the
+ * parent's context, which is dead there, and must return; the parent has EINTR.
+ */
+START_TEST(a_handler_may_fork_while_it_waits)
+{
+    struct iocb cb, waiting;
+    struct io_event event;
+    sigset_t none;
+    char byte;
+    int fd = temp_file(1), ends[2];
+    aio_context_t ctx = new_context(4);
+
+    make_pipe(ends);
+    sigemptyset(&none);
+    handle(SIGUSR1, fork_once, 0);
+    prep_read(&cb, fd, &byte, 1, 0);
+    prep_poll(&waiting, ends[0], POLLIN);
+    if (_i > 0)
+        must_submit(ctx, &waiting);
+    for (int round = 0; round < 20; round++) {
+        int result;
+
+        forked = -1;
+        fflush(NULL);
+        storm_begin(SIGUSR1, 1000);
+        result = _i < 2 ? t_getevents(ctx, 1, 1, &event, NULL)
+                        : t_pgetevents(ctx, 1, 1, &event, NULL, &none);
+        if (forked == 0) {
+            aio_context_t mine = 0;
+
+            EXPECT(result == -EINTR || result == -EINVAL);
+            EXPECT(t_setup(4, &mine) == 0);
+            EXPECT(submit(mine, &cb) == 1);
+            EXPECT(t_getevents(mine, 1, 1, &event, NULL) == 1);
+            EXPECT(t_destroy(mine) == 0);
+            _exit(0);
+        }
+        storm_end();
+        ck_assert_int_eq(result, -EINTR);
+        ck_assert_int_gt(forked, 0);
+        ck_assert_int_eq(status_of(forked, 0), 0);
+        if (_i == 0)
+            ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    }
+    if (_i > 0) {
+        ck_assert_int_eq((int)write(ends[1], "x", 1), 1);
+        event = reap_one(ctx);
+        ck_assert(is_event_of(&event, &waiting));
+    }
+    must_destroy(ctx);
+}
+END_TEST
+
 Suite *fork_suite(void)
 {
     TCase *tc;
@@ -229,5 +275,6 @@ Suite *fork_suite(void)
 #else
     tcase_add_loop_test(tc, leaving_finishes_writes, 0, WAYS);
 #endif
+    tcase_add_loop_test(tc, a_handler_may_fork_while_it_waits, 0, 3);
     return suite;
 }

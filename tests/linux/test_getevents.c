@@ -165,6 +165,42 @@ START_TEST(a_stuck_file_is_not_waited_for_longer_than_the_timeout)
 }
 END_TEST
 
+/* Nor is a sync run by a waiter who has no time for it. The best of some: others may be slow. */
+START_TEST(helping_does_not_overrun_a_short_timeout)
+{
+    enum { SIZE = 32 << 20, BOUND_NS = 20000000 };
+    const struct timespec millisecond = {0, 1000000};
+    char *block = malloc(SIZE);
+    int64_t best = INT64_MAX;
+    int fd = temp_file(0);
+    aio_context_t ctx = new_context(4);
+
+    ck_assert_ptr_nonnull(block);
+    memset(block, 'd', SIZE);
+    for (int round = 0; round < 5 && best >= BOUND_NS; round++) {
+        struct iocb cb;
+        struct io_event event;
+        int64_t took;
+        int got;
+
+        ck_assert_int_eq((int)pwrite(fd, block, SIZE, 0), SIZE);
+        prep(&cb, IOCB_CMD_FSYNC, fd, NULL, 0, 0);
+        must_submit(ctx, &cb);
+        took = -now_ns();
+        got = t_getevents(ctx, 1, 1, &event, &millisecond);
+        took += now_ns();
+        if (took < best)
+            best = took;
+        if (got == 0)
+            event = reap_one(ctx);
+        ck_assert(is_event_of(&event, &cb));
+        ck_assert_int_eq((int)event.res, 0);
+    }
+    free(block);
+    ck_assert_int_lt(best, BOUND_NS);
+}
+END_TEST
+
 /* "on timeout returns what there is, 0 included", and not sooner. */
 START_TEST(on_timeout_it_returns_what_there_is)
 {
@@ -493,6 +529,7 @@ Suite *getevents_suite(void)
     tcase_add_test(tc, min_nr_of_zero_finds_what_was_just_submitted);
     tcase_add_loop_test(tc, ten_microseconds_are_enough_for_a_cached_read, 0, 2);
     tcase_add_test(tc, a_stuck_file_is_not_waited_for_longer_than_the_timeout);
+    tcase_add_test(tc, helping_does_not_overrun_a_short_timeout);
     tcase_add_test(tc, on_timeout_it_returns_what_there_is);
     tcase_add_test(tc, the_timeout_is_not_updated);
     tcase_add_test(tc, more_nanoseconds_than_a_second_has);

@@ -2,6 +2,8 @@
 /* io_pgetevents(). */
 #include "helpers.h"
 
+#include <sys/syscall.h>
+
 /* Not zero: with that, and nothing in the ring, libaio looks at nothing else. */
 static const struct timespec moment = {0, 1000000};
 
@@ -167,6 +169,41 @@ START_TEST(efault_for_a_bad_mask)
 }
 END_TEST
 
+#ifdef SYS_io_pgetevents
+/* The raw call's mask comes with its size, which must be the kernel's; without a mask it is not
+ * looked at. */
+START_TEST(einval_for_a_mask_of_another_size)
+{
+    const size_t right = (_NSIG - 1) / 8, wrong[] = {0, 1, right - 1, right + 1, sizeof(sigset_t)};
+    struct {
+        const sigset_t *mask;
+        size_t size;
+    } wanted;
+    struct io_event event;
+    sigset_t none;
+    aio_context_t ctx;
+
+# ifdef UAIO_TEST_WITHOUT_SYSCALL
+    SKIP("libaio.so.1 has no syscall(): that is the preload's");
+# endif
+    ctx = new_context(4);
+    set_of(&none, 0);
+    wanted.mask = &none;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        wanted.size = wrong[i];
+        errno = 0;
+        ck_assert_int_eq((int)syscall(SYS_io_pgetevents, ctx, 0L, 1L, &event, NULL, &wanted), -1);
+        ck_assert_int_eq(errno, EINVAL);
+    }
+    wanted.size = right;
+    ck_assert_int_eq((int)syscall(SYS_io_pgetevents, ctx, 0L, 1L, &event, NULL, &wanted), 0);
+    wanted.mask = NULL;
+    wanted.size = 3;
+    ck_assert_int_eq((int)syscall(SYS_io_pgetevents, ctx, 0L, 1L, &event, NULL, &wanted), 0);
+}
+END_TEST
+#endif
+
 Suite *pgetevents_suite(void)
 {
     TCase *tc;
@@ -179,5 +216,8 @@ Suite *pgetevents_suite(void)
     tcase_add_test(tc, a_ready_event_beats_a_pending_signal);
     tcase_add_test(tc, the_mask_is_restored);
     tcase_add_test(tc, efault_for_a_bad_mask);
+#ifdef SYS_io_pgetevents
+    tcase_add_test(tc, einval_for_a_mask_of_another_size);
+#endif
     return suite;
 }

@@ -2,6 +2,8 @@
 /* POLL. */
 #include "helpers.h"
 
+#include <sys/wait.h>
+
 /*
  * "res is the ready mask": of something that becomes ready later the kernel
  * tells what the file says at that time, as POLLIN | POLLRDNORM, be it asked
@@ -267,6 +269,65 @@ START_TEST(a_full_pipe_becomes_writable)
 }
 END_TEST
 
+enum { STOPS = 20 };
+
+/* Polls, says so, and takes the event, again and again. */
+static void poll_repeatedly(int fd, int begun)
+{
+    aio_context_t ctx = 0;
+
+    EXPECT(t_setup(4, &ctx) == 0);
+    for (int round = 0; round < STOPS; round++) {
+        struct iocb cb;
+        struct io_event event;
+        char byte;
+        int result;
+
+        prep_poll(&cb, fd, POLLIN);
+        EXPECT(submit(ctx, &cb) == 1);
+        EXPECT(write(begun, "b", 1) == 1);
+        while ((result = t_getevents(ctx, 1, 1, &event, NULL)) == -EINTR)
+            ; /* the kernel has that even without a handler */
+        EXPECT(result == 1);
+        EXPECT(is_event_of(&event, &cb) && tells(&event, POLLIN));
+        EXPECT(read(fd, &byte, 1) == 1);
+    }
+    EXPECT(t_destroy(ctx) == 0);
+    _exit(0);
+}
+
+/* It waits on when the process was stopped, and sees what came meanwhile. */
+START_TEST(it_survives_a_stop_of_the_process)
+{
+    int data[2], begun[2];
+    pid_t pid;
+
+    make_pipe(data);
+    make_pipe(begun);
+    fflush(NULL);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        poll_repeatedly(data[0], begun[1]);
+    close(begun[1]);
+    for (int round = 0; round < STOPS; round++) {
+        char byte;
+        int status;
+
+        ck_assert_int_eq((int)read(begun[0], &byte, 1), 1);
+        ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+        ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+        ck_assert(WIFSTOPPED(status));
+        if (round % 2 == 1)
+            ck_assert_int_eq((int)write(data[1], "x", 1), 1);
+        ck_assert_int_eq(kill(pid, SIGCONT), 0);
+        if (round % 2 == 0)
+            ck_assert_int_eq((int)write(data[1], "x", 1), 1);
+    }
+    ck_assert_int_eq(status_of(pid, 0), 0);
+}
+END_TEST
+
 Suite *poll_suite(void)
 {
     TCase *tc;
@@ -285,5 +346,6 @@ Suite *poll_suite(void)
     tcase_add_test(tc, einval_for_fields_that_are_not_zero);
     tcase_add_test(tc, many_of_one_descriptor);
     tcase_add_test(tc, a_full_pipe_becomes_writable);
+    tcase_add_test(tc, it_survives_a_stop_of_the_process);
     return suite;
 }

@@ -2,10 +2,12 @@
 /* PREAD, PWRITE, PREADV and PWRITEV. */
 #include "helpers.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 /* <linux/fs.h> has these; the C library's may be older. */
-enum { HIPRI = 1, DSYNC = 2, SYNC = 4, NOWAIT = 8, APPEND = 16 };
+enum { HIPRI = 1, DSYNC = 2, SYNC = 4, NOWAIT = 8, APPEND = 16, NOAPPEND = 32 };
 
 START_TEST(pread_reads_at_the_offset)
 {
@@ -271,6 +273,51 @@ START_TEST(append_mode_writes_at_the_end)
     prep_write(&cb, reopen(fd, O_WRONLY | O_APPEND), "abcd", 4, 2);
     ck_assert_int_eq((int)perform(ctx, &cb), 4);
     ck_assert_int_eq((int)lseek(fd, 0, SEEK_END), 14);
+}
+END_TEST
+
+/* RWF_NOAPPEND: at the offset, the descriptor's O_APPEND notwithstanding. */
+START_TEST(noappend_writes_at_the_offset)
+{
+    struct iocb cb;
+    char found[12];
+    struct iovec iov = {"xy", 2};
+    int fd = temp_file(10), appending = reopen(fd, O_WRONLY | O_APPEND), result;
+    aio_context_t ctx = new_context(1);
+
+    prep_write(&cb, appending, "abcd", 4, 2);
+    cb.aio_rw_flags = NOAPPEND;
+    result = submit(ctx, &cb);
+    if (result == -EOPNOTSUPP)
+        SKIP("the kernel knows no RWF_NOAPPEND");
+    ck_assert_int_eq(result, 1);
+    ck_assert_int_eq((int)reap_one(ctx).res, 4);
+    prep_writev(&cb, appending, &iov, 1, 0);
+    cb.aio_rw_flags = NOAPPEND;
+    ck_assert_int_eq((int)perform(ctx, &cb), 2);
+    ck_assert_int_eq((int)pread(fd, found, sizeof found, 0), 10);
+    ck_assert_mem_eq(found, "xyabcd", 6);
+    ck_assert(is_pattern(found + 6, 4, 6));
+}
+END_TEST
+
+/* What has no write for AIO: EINVAL at submit, and it is not written to. */
+START_TEST(einval_for_a_write_to_an_eventfd)
+{
+    const uint64_t one = 1;
+    struct iocb cb;
+    struct iovec iov = {(void *)(uintptr_t)&one, sizeof one};
+    int fd = make_eventfd(0), blocking = eventfd(0, EFD_CLOEXEC);
+    aio_context_t ctx = new_context(1);
+
+    prep_write(&cb, fd, &one, sizeof one, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_writev(&cb, fd, &iov, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_write(&cb, blocking, &one, sizeof one, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    nothing_to_reap(ctx);
+    ck_assert_uint_eq(take_count(fd), 0);
 }
 END_TEST
 
@@ -662,6 +709,159 @@ START_TEST(a_pipe_may_be_closed_while_it_is_read)
 }
 END_TEST
 
+/* Writes go to the file that the number meant at io_submit, and not to the one it means now. */
+START_TEST(nothing_is_written_to_another_file)
+{
+    enum { N = 16, SIZE = 4096 };
+    static char block[SIZE], found[SIZE];
+    struct iocb cbs[N], *list[N];
+    struct io_event events[N];
+    int file = temp_file(0), other = temp_file(SIZE);
+    aio_context_t ctx;
+
+    if (_i == 1)
+        queue_everything();
+    ctx = new_context(N);
+    memset(block, 'w', sizeof block);
+    for (int round = 0; round < 300; round++) {
+        int fd = dup(file);
+
+        ck_assert_int_eq(ftruncate(file, 0), 0);
+        for (int i = 0; i < N; i++) {
+            prep_write(&cbs[i], fd, block, SIZE, (int64_t)i * SIZE);
+            list[i] = &cbs[i];
+        }
+        ck_assert_int_eq(t_submit(ctx, N, list), N);
+        ck_assert_int_eq(dup2(other, fd), fd);
+        close(fd);
+        reap(ctx, N, events);
+        for (int i = 0; i < N; i++)
+            ck_assert_int_eq((int)events[i].res, SIZE);
+        ck_assert_int_eq((int)lseek(file, 0, SEEK_END), N * SIZE);
+        ck_assert_int_eq((int)lseek(other, 0, SEEK_END), SIZE);
+        ck_assert_int_eq((int)pread(other, found, SIZE, 0), SIZE);
+        ck_assert(is_pattern(found, SIZE, 0));
+    }
+}
+END_TEST
+
+static int lock_all_of(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(fd, F_SETLK, &lock);
+}
+
+/* Another process cannot lock it: its exit status is 0. */
+static int locked_for_others(int fd)
+{
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        EXPECT(lock_all_of(fd) == -1 && (errno == EAGAIN || errno == EACCES));
+        _exit(0);
+    }
+    return status_of(pid, 0);
+}
+
+/* POSIX locks go when the process closes any descriptor of the file: none of ours may be closed. */
+START_TEST(locks_of_the_program_stay)
+{
+    enum { N = 8 };
+    static char bytes[N][512];
+    struct iocb cbs[N], *list[N];
+    int fd = temp_file(sizeof bytes);
+    aio_context_t ctx;
+
+    if (_i % 2 == 1)
+        queue_everything();
+    ctx = new_context(N);
+    if (_i < 2)
+        ck_assert_int_eq(lock_all_of(fd), 0);
+    for (int round = 0; round < 300; round++) {
+        for (int i = 0; i < N; i++) {
+            if (i == 7)
+                prep(&cbs[i], IOCB_CMD_FDSYNC, fd, NULL, 0, 0);
+            else if (i == 6)
+                prep_poll(&cbs[i], fd, POLLIN);
+            else
+                prep(&cbs[i], i % 2 == 0 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE, fd, bytes[i],
+                     sizeof bytes[i], (int64_t)((size_t)i * sizeof bytes[i]));
+            list[i] = &cbs[i];
+        }
+        /* The sync but now and then: it takes its time. */
+        ck_assert_int_eq(t_submit(ctx, round % 50 == 0 ? N : N - 1, list),
+                         round % 50 == 0 ? N : N - 1);
+        if (round == 0 && _i >= 2) /* the lock comes with requests in flight */
+            ck_assert_int_eq(lock_all_of(fd), 0);
+        reap(ctx, round % 50 == 0 ? N : N - 1, NULL);
+        if (round % 100 == 0)
+            ck_assert_int_eq(locked_for_others(fd), 0);
+    }
+    ck_assert_int_eq(locked_for_others(fd), 0);
+    must_destroy(ctx);
+    ck_assert_int_eq(locked_for_others(fd), 0);
+}
+END_TEST
+
+#ifdef SYS_close_range
+enum { OWN = 32 };
+
+/* A child that closes all it has not opened, and uses the numbers itself. */
+static void close_everything(int fd)
+{
+    static char block[512], found[512];
+    struct iocb cb;
+    struct io_event event;
+    aio_context_t ctx = 0;
+    int other, file, own[OWN];
+
+    EXPECT(lock_all_of(fd) == 0); /* such that a duplicate of it cannot be closed */
+    EXPECT(t_setup(4, &ctx) == 0);
+    memset(block, 'w', sizeof block);
+    prep_write(&cb, fd, block, sizeof block, 0);
+    EXPECT(submit(ctx, &cb) == 1);
+    EXPECT(t_getevents(ctx, 1, 1, &event, NULL) == 1 && event.res == sizeof block);
+    EXPECT(syscall(SYS_close_range, 3U, ~0U, 0U) == 0);
+    EXPECT((file = open(".", O_TMPFILE | O_RDWR, 0600)) >= 0);
+    EXPECT((other = open(".", O_TMPFILE | O_RDWR, 0600)) >= 0);
+    for (int i = 0; i < OWN; i++)
+        EXPECT((own[i] = fcntl(other, F_DUPFD, 512)) == 512 + i);
+    for (int round = 0; round < 100; round++) {
+        memset(block, 'a' + round % 26, sizeof block);
+        prep_write(&cb, file, block, sizeof block, 512L * (1 + round));
+        EXPECT(submit(ctx, &cb) == 1);
+        EXPECT(t_getevents(ctx, 1, 1, &event, NULL) == 1 && event.res == sizeof block);
+        EXPECT(pread(file, found, sizeof found, 512L * (1 + round)) == sizeof found);
+        EXPECT(memcmp(found, block, sizeof found) == 0);
+    }
+    EXPECT(t_destroy(ctx) == 0);
+    for (int i = 0; i < OWN; i++)
+        EXPECT(fcntl(own[i], F_GETFD) >= 0);
+    EXPECT(lseek(other, 0, SEEK_END) == 0);
+    _exit(0);
+}
+
+/* A program may close what it has not opened: the numbers are its own then. */
+START_TEST(descriptors_of_ours_may_be_closed)
+{
+    int fd = temp_file(0);
+    pid_t pid;
+
+    queue_everything();
+    fflush(NULL);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        close_everything(fd);
+    ck_assert_int_eq(status_of(pid, 0), 0);
+}
+END_TEST
+#endif
+
 /* Direct I/O, where the file system has it. */
 START_TEST(direct_files)
 {
@@ -707,6 +907,8 @@ Suite *readwrite_suite(void)
     tcase_add_test(tc, flags_that_a_file_has);
     tcase_add_test(tc, append_writes_at_the_end);
     tcase_add_test(tc, append_mode_writes_at_the_end);
+    tcase_add_test(tc, noappend_writes_at_the_offset);
+    tcase_add_test(tc, einval_for_a_write_to_an_eventfd);
     tcase_add_test(tc, nowait_gives_eagain);
     tcase_add_test(tc, einval_for_a_bad_priority);
     tcase_add_test(tc, priorities_are_accepted);
@@ -724,6 +926,11 @@ Suite *readwrite_suite(void)
     tcase_add_test(tc, the_file_may_be_closed_at_once);
     tcase_add_test(tc, the_descriptor_may_be_another_file_at_once);
     tcase_add_test(tc, a_pipe_may_be_closed_while_it_is_read);
+    tcase_add_loop_test(tc, nothing_is_written_to_another_file, 0, 2);
+    tcase_add_loop_test(tc, locks_of_the_program_stay, 0, 4);
+#ifdef SYS_close_range
+    tcase_add_test(tc, descriptors_of_ours_may_be_closed);
+#endif
     tcase_add_test(tc, direct_files);
     return suite;
 }

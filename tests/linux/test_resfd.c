@@ -268,6 +268,26 @@ START_TEST(a_full_blocking_count_blocks_nothing)
 }
 END_TEST
 
+/* A descriptor of a mere path is open for nothing: EBADF; another file: EINVAL. */
+START_TEST(ebadf_for_a_mere_path)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(1), path = open(".", O_PATH | O_CLOEXEC);
+    aio_context_t ctx = new_context(4);
+
+    ck_assert_int_ge(path, 0);
+    prep_read(&cb, fd, &byte, 1, 0);
+    set_resfd(&cb, path);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    set_resfd(&cb, fd);
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_read(&cb, path, &byte, 1, 0);
+    ck_assert_int_eq(submit(ctx, &cb), -EBADF);
+    nothing_to_reap(ctx);
+}
+END_TEST
+
 Suite *resfd_suite(void)
 {
     TCase *tc;
@@ -285,5 +305,6 @@ Suite *resfd_suite(void)
     tcase_add_test(tc, cancelled_requests_count);
     tcase_add_test(tc, a_full_count_blocks_nothing);
     tcase_add_test(tc, a_full_blocking_count_blocks_nothing);
+    tcase_add_test(tc, ebadf_for_a_mere_path);
     return suite;
 }

@@ -579,6 +579,43 @@ START_TEST(a_moved_ring_is_the_context)
 }
 END_TEST
 
+/* The old address is no context any more, whatever is there: io_destroy leaves that alone. */
+START_TEST(where_a_ring_was_is_none_of_ours)
+{
+    struct iocb cb;
+    char byte;
+    unsigned char *copy;
+    aio_context_t ctx = new_context(4), moved;
+    struct ring *old = ring_of(ctx);
+    size_t size = sizeof(struct ring) + old->nr * sizeof(struct io_event);
+    void *room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(room, MAP_FAILED);
+    ck_assert_ptr_eq(mremap(old, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, room), room);
+    moved = (aio_context_t)(uintptr_t)room;
+    ck_assert_ptr_eq(
+        mmap(old, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+        old);
+    if (_i == 0)
+        memset(old, 0x5a, size);
+    else /* what looks like it */
+        memcpy(old, room, size);
+    copy = malloc(size);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, old, size);
+    ck_assert_int_eq(t_destroy(ctx), -EINVAL);
+    ck_assert_mem_eq(old, copy, size);
+    memset(old, 0xa5, size); /* it is still there, to be written */
+    prep_read(&cb, temp_file(1), &byte, 1, 0);
+    ck_assert_int_eq((int)perform(moved, &cb), 1);
+    ck_assert_int_eq(t_destroy(ctx), -EINVAL);
+    must_destroy(moved);
+    for (size_t i = 0; i < size; i++)
+        ck_assert_int_eq(((unsigned char *)old)[i], 0xa5);
+    free(copy);
+}
+END_TEST
+
 /* "or make it inaccessible (then the calls give EINVAL)" */
 START_TEST(an_inaccessible_ring_is_no_context)
 {
@@ -667,6 +704,7 @@ Suite *ring_suite(void)
     tcase_add_test(tc, garbage_in_head);
     tcase_add_test(tc, garbage_in_the_header_is_survived);
     tcase_add_test(tc, a_moved_ring_is_the_context);
+    tcase_add_loop_test(tc, where_a_ring_was_is_none_of_ours, 0, 2);
     tcase_add_test(tc, an_inaccessible_ring_is_no_context);
     tcase_add_test(tc, a_read_only_ring_is_read);
     tcase_add_test(tc, after_io_destroy_it_is_gone);

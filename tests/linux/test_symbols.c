@@ -74,6 +74,37 @@ START_TEST(queues_of_callbacks)
 }
 END_TEST
 
+/* io_queue_wait, of either version, asks for no event: it neither waits nor takes any. */
+START_TEST(io_queue_wait_takes_nothing)
+{
+#if ROAD_LIBAIO && defined(__GLIBC__)
+    static const char *const versions[] = {"LIBAIO_0.1", "LIBAIO_0.4"};
+    int (*wait)(aio_context_t, const struct timespec *);
+    struct iocb cb;
+    struct io_event event;
+    char byte;
+    void *library = dlopen("libaio.so.1", RTLD_NOW | RTLD_NOLOAD);
+    void *symbol = dlvsym(library, "io_queue_wait", versions[_i]);
+    aio_context_t ctx = new_context(4);
+
+    ck_assert_ptr_nonnull(symbol);
+    memcpy(&wait, &symbol, sizeof wait);
+    ck_assert_int_eq(wait(ctx, NULL), 0);
+    ck_assert_int_eq(wait(ctx, &long_time), 0);
+    ck_assert_int_eq(wait(0, NULL), -EINVAL);
+    prep_read(&cb, temp_file(1), &byte, 1, 0);
+    must_submit(ctx, &cb);
+    await_in_ring(ring_of(ctx), 1);
+    ck_assert_int_eq(wait(ctx, NULL), 0);
+    ck_assert_int_eq(wait(ctx, &no_time), 0);
+    event = reap_one(ctx);
+    ck_assert(is_event_of(&event, &cb));
+#else
+    SKIP("not over this road");
+#endif
+}
+END_TEST
+
 /*
  * "Interpose it: the six AIO numbers are ours, everything else passes straight
  * through, all six arguments, errno and return value untouched".
@@ -147,6 +178,7 @@ Suite *symbols_suite(void)
 
     tcase_add_test(tc, names_have_libaios_versions);
     tcase_add_test(tc, queues_of_callbacks);
+    tcase_add_loop_test(tc, io_queue_wait_takes_nothing, 0, 2);
     tcase_add_test(tc, other_system_calls_pass);
 #ifdef SYS_io_getevents
     tcase_add_test(tc, roads_may_be_mixed);
