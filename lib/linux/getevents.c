@@ -159,6 +159,13 @@ static bool prompt_in_flight(const struct reaper *w)
     return atomic_load_explicit(&w->c->prompt, memory_order_seq_cst) > 0;
 }
 
+/* `prompt`: there was something in flight, before the last look into the ring,
+ * that is to be waited for even with min_nr == 0. */
+static bool is_satisfied(const struct reaper *w, bool prompt)
+{
+    return w->reaped >= w->nr || (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt));
+}
+
 /* 0, or why no more was reaped. */
 static int collect(struct reaper *w)
 {
@@ -172,7 +179,7 @@ static int collect(struct reaper *w)
         err = reap(w);
         if (err)
             return err;
-        if (w->reaped >= w->nr || (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt)))
+        if (is_satisfied(w, prompt))
             return 0;
         err = wait_more(w, sequence, w->min_nr > 0 ? (unsigned)(w->min_nr - w->reaped) : 0);
         if (err) {
@@ -182,20 +189,14 @@ static int collect(struct reaper *w)
     }
 }
 
-/* With what there is, without waiting. */
-static bool satisfied_at_once(const struct reaper *w, int64_t timeout_ns)
-{
-    return w->reaped >= w->nr || timeout_ns == 0 ||
-           (w->reaped >= w->min_nr && (w->min_nr > 0 || !prompt_in_flight(w)));
-}
-
 static long read_events(struct reaper *w, int64_t timeout_ns)
 {
+    bool prompt = prompt_in_flight(w);
     int err = reap(w);
 
     if (err)
         return err;
-    if (satisfied_at_once(w, timeout_ns))
+    if (is_satisfied(w, prompt) || timeout_ns == 0)
         return w->reaped > 0 || context__accessible(w->c) ? w->reaped : -EINVAL;
     if (!context__accessible(w->c))
         return w->reaped > 0 ? w->reaped : -EINVAL;

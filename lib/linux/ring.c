@@ -121,9 +121,10 @@ unsigned ring__available(struct context *c)
 
 /* ---- filling ---------------------------------------------------------------- */
 
+/* seq_cst also the look: a push on the backlog must not come after it. */
 static bool try_publishing(struct context *c)
 {
-    return !atomic_load_explicit(&c->publishing, memory_order_relaxed) &&
+    return !atomic_load_explicit(&c->publishing, memory_order_seq_cst) &&
            !atomic_exchange_explicit(&c->publishing, true, memory_order_seq_cst);
 }
 
