@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the words that the program shares -------------------------------------- */
@@ -81,14 +82,28 @@ static bool fits(struct context *c, uint64_t accepted, bool with_claims)
     return accepted + 1 - bypassed - tail <= free;
 }
 
-/* A reaper that was preempted between claim and copy: in a moment it goes on. */
-#define YIELDS 1000
+/*
+ * Only a claim is in the way: of a reaper that lost its processor between claim
+ * and copy.  In a moment it goes on; or never, if it is what the handler that
+ * calls us has interrupted.
+ */
+#define PATIENCE 264 /* 200 ms */
+
+static void wait_for_reaper(int n)
+{
+    const struct timespec pause = {0, 1000000};
+
+    if (n < 64)
+        sched_yield();
+    else
+        nanosleep(&pause, NULL);
+}
 
 bool ring__reserve(struct context *c)
 {
     uint64_t accepted = atomic_load_explicit(&c->accepted, memory_order_acquire);
 
-    for (int yields = 0; yields < YIELDS;) {
+    for (int n = 0; n < PATIENCE;) {
         uint64_t before = accepted;
         if (fits(c, accepted, true)) {
             if (atomic_compare_exchange_weak_explicit(&c->accepted, &accepted, accepted + 1,
@@ -101,8 +116,7 @@ bool ring__reserve(struct context *c)
             continue;
         if (!fits(c, accepted, false))
             return false;
-        sched_yield();
-        yields++;
+        wait_for_reaper(n++);
     }
     return false;
 }
