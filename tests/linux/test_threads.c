@@ -526,13 +526,15 @@ enum { AT_POLL, AT_READ, AT_FSYNC, AT_PIPE, AT_NOTHING, PLACES };
 
 static int place, full_pipe[2], shared_count;
 
-/* With a cancellation pending: it acts at the first cancellation point. */
-static void *call_while_cancelled(void *argument)
+/* With a cancellation pending: it acts at the first cancellation point, and
+ * leaves without the epilogue that AddressSanitizer counts on. */
+__attribute__((no_sanitize("address"))) static void *call_while_cancelled(void *argument)
 {
     static char byte;
     const struct timespec moment = {0, 2000000};
     struct iocb cb;
     struct io_event event;
+    bool waits = place == AT_READ || place == AT_PIPE; /* for its event, as long as it takes */
 
     (void)argument;
     if (place == AT_POLL)
@@ -548,7 +550,7 @@ static void *call_while_cancelled(void *argument)
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &(int){0});
     if (place != AT_NOTHING)
         atomic_store(&results[0], submit(shared, &cb));
-    atomic_store(&results[1], t_getevents(shared, 1, 1, &event, &moment));
+    atomic_store(&results[1], t_getevents(shared, 1, 1, &event, waits ? NULL : &moment));
     pthread_testcancel();
     return NULL;
 }
