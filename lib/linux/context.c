@@ -421,6 +421,7 @@ void context__reset(void)
         for (struct context *c = table.bucket[i]; c; c = c->next) {
             atomic_fetch_and_explicit(&c->life, ~ALIVE, memory_order_relaxed);
             replace_ring(c);
+            uaio__event_signal(&c->event); /* if it was about to sleep */
         }
         table.bucket[i] = NULL;
     }

@@ -22,6 +22,7 @@ bool native__setup(unsigned nr, unsigned long *ctxp, int *err)
     if (*err == -ENOSYS || *err == -EPERM || *err == -EAGAIN)
         return false;
     if (*err == 0) {
+        uaio__stats_begin();
         uaio__count(STAT_CONTEXTS);
         uaio__count(STAT_NATIVE);
     }

@@ -114,9 +114,10 @@ bool ring__reserve(struct context *c)
         accepted = atomic_load_explicit(&c->accepted, memory_order_acquire);
         if (accepted != before)
             continue;
-        if (!fits(c, accepted, false))
+        if (fits(c, accepted, false))
+            wait_for_reaper(n++);
+        else if (atomic_load_explicit(&c->accepted, memory_order_acquire) == accepted)
             return false;
-        wait_for_reaper(n++);
     }
     return false;
 }
