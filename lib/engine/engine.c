@@ -472,6 +472,11 @@ bool engine__helpable(struct request_id id)
            atomic_load_explicit(&r->help, memory_order_relaxed) != HELP_NEVER;
 }
 
+bool engine__help_wanted(unsigned how)
+{
+    return how || request__in_flight() <= 1 || !pool__has_reserve(&pool);
+}
+
 /* Signals are put off for as long as the operation takes: see struct guard. */
 static bool claim_and_run(struct request *r, uint32_t generation)
 {

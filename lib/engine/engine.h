@@ -79,8 +79,9 @@ enum {
     HELP_NEIGHBOURS = 2, /* requests that compute, though others are in flight */
 };
 
-/* Would it be worth a try? */
+/* Would it be worth a try?  With this request; in that way with any. */
 bool engine__helpable(struct request_id id);
+bool engine__help_wanted(unsigned how);
 
 struct pool *engine__pool(void);
 

@@ -85,6 +85,8 @@ static bool help_one(struct reaper *w, unsigned how)
 {
     unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
 
+    if (!engine__help_wanted(how))
+        return false; /* without a look at each, which costs */
     if (end - w->next_to_help > RECENT)
         w->next_to_help = end - RECENT;
     while (w->next_to_help != end) {
