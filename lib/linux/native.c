@@ -41,19 +41,26 @@ bool native__serves(unsigned long ctx)
     return !c;
 }
 
+/* A kernel that has no native AIO, or refuses it, knows no contexts. */
+static long answer(long result)
+{
+    return result == -ENOSYS || result == -EPERM ? -EINVAL : result;
+}
+
 int native__destroy(unsigned long ctx)
 {
-    return (int)uaio__kernel(SYS_io_destroy, (long)ctx, 0, 0, 0, 0, 0);
+    return (int)answer(uaio__kernel(SYS_io_destroy, (long)ctx, 0, 0, 0, 0, 0));
 }
 
 long native__submit(unsigned long ctx, long nr, void *const *iocbpp)
 {
-    return uaio__kernel(SYS_io_submit, (long)ctx, nr, address(iocbpp), 0, 0, 0);
+    return answer(uaio__kernel(SYS_io_submit, (long)ctx, nr, address(iocbpp), 0, 0, 0));
 }
 
 int native__cancel(unsigned long ctx, void *iocb, void *result)
 {
-    return (int)uaio__kernel(SYS_io_cancel, (long)ctx, address(iocb), address(result), 0, 0, 0);
+    return (int)answer(
+        uaio__kernel(SYS_io_cancel, (long)ctx, address(iocb), address(result), 0, 0, 0));
 }
 
 long native__pgetevents(unsigned long ctx, long min_nr, long nr, void *events, const void *timeout,
@@ -76,5 +83,6 @@ long native__pgetevents(unsigned long ctx, long min_nr, long nr, void *events, c
     }
 #endif
     (void)format;
-    return uaio__kernel(number, (long)ctx, min_nr, nr, address(events), address(timeout), last);
+    return answer(
+        uaio__kernel(number, (long)ctx, min_nr, nr, address(events), address(timeout), last));
 }

@@ -304,7 +304,7 @@ static void *submit_mixed(void *argument)
             atomic_store(&wrong, true);
         if (ROAD_LIBAIO && on_kernel())
             continue; /* libaio itself reads the context, which may be gone */
-        result = t_getevents(ctx, round % 3, MIXED, events, &moment);
+        result = t_getevents(ctx, (long)(round % 3), MIXED, events, &moment);
         if (result < 0 && result != -EINVAL)
             atomic_store(&wrong, true);
     }
