@@ -410,6 +410,20 @@ static void replace_ring(struct context *c)
          -1, 0);
 }
 
+/* If it was about to sleep.  The eventfds are the parent's, too, where one who
+ * is woken for nothing looks and sleeps again. */
+static void wake_sleeper(struct context *c)
+{
+    uint64_t one = 1;
+
+    uaio__event_signal(&c->event);
+    for (unsigned i = 0; i < WAKEABLE_MASKED; i++) {
+        int fd = atomic_load_explicit(&c->masked[i], memory_order_relaxed);
+        if (fd > 0)
+            (void)!write(fd, &one, sizeof one);
+    }
+}
+
 /* The child has one thread, and whatever its parent's others were about to do
  * here is of no interest. */
 void context__reset(void)
@@ -421,7 +435,7 @@ void context__reset(void)
         for (struct context *c = table.bucket[i]; c; c = c->next) {
             atomic_fetch_and_explicit(&c->life, ~ALIVE, memory_order_relaxed);
             replace_ring(c);
-            uaio__event_signal(&c->event); /* if it was about to sleep */
+            wake_sleeper(c);
         }
         table.bucket[i] = NULL;
     }
