@@ -414,9 +414,17 @@ void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *old
         find_worker(pool, true);
 }
 
+void pool__arrive(struct pool *pool, struct pool_job *job)
+{
+    push(pool, job, job);
+    pool__enter(pool, NULL);
+    pool__exit(pool, NULL);
+}
+
 void pool__enter(struct pool *pool, sigset_t *mask)
 {
-    pool__signals_block(mask);
+    if (mask)
+        pool__signals_block(mask);
     pthread_mutex_lock(&pool->lock);
     drain(pool);
 }
@@ -429,7 +437,8 @@ void pool__exit(struct pool *pool, const sigset_t *mask)
     rouse_if_needed(pool, &errand);
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand);
-    pool__signals_restore(mask);
+    if (mask)
+        pool__signals_restore(mask);
     if (!served)
         stand_in(pool);
 }
@@ -467,15 +476,13 @@ void pool__retire(struct pool *pool, struct pool_job *job)
 
 void pool__retire_now(struct pool *pool, struct pool_job *job)
 {
-    sigset_t mask;
-
-    pool__enter(pool, &mask);
+    pool__enter(pool, NULL);
     /* A job that was claimed even before it was posted is not here yet; it
      * leaves when it arrives, see drain(). */
     unsigned marks = atomic_fetch_or_explicit(&job->marks, JOB_RETIRED, memory_order_acq_rel);
     if (marks & JOB_ARRIVED)
         end_job(pool, job);
-    pool__exit(pool, &mask);
+    pool__exit(pool, NULL);
 }
 
 void pool__requeue(struct pool *pool, struct pool_job *job)

@@ -200,6 +200,13 @@ static inline struct pool_job *pool__reversed(struct pool_job *chain)
 void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *oldest,
                 enum pool_class class);
 
+/*
+ * Post one job that the gate will not make ready, or that it does not matter
+ * when a worker finds: it arrives in this thread, before this returns, and
+ * nobody is woken for it.  The caller has all signals blocked.
+ */
+void pool__arrive(struct pool *pool, struct pool_job *job);
+
 /* Take back a job that is still queued: true, and it will not run. */
 bool pool__withdraw(struct pool *pool, struct pool_job *job);
 
@@ -210,7 +217,8 @@ bool pool__withdraw(struct pool *pool, struct pool_job *job);
  */
 void pool__retire(struct pool *pool, struct pool_job *job);
 
-/* The same, with leave() called before this returns if the job has arrived. */
+/* The same, with leave() called before this returns if the job has arrived.
+ * The caller has all signals blocked. */
 void pool__retire_now(struct pool *pool, struct pool_job *job);
 
 /* The caller has claimed a posted job and gives it back unfinished.  Starts a
@@ -235,7 +243,8 @@ static inline bool pool__has_reserve(struct pool *pool)
 
 /*
  * Hold the pool's lock from outside, with all that was posted arrived:
- * to look at what the gate keeps.  Not from within a hook.
+ * to look at what the gate keeps.  Not from within a hook.  `mask` NULL: the
+ * caller has all signals blocked.
  */
 void pool__enter(struct pool *pool, sigset_t *mask);
 void pool__exit(struct pool *pool, const sigset_t *mask);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine.h"
+#include "completion.h"
 #include "config.h"
 #include "process.h"
 #include "order.h"
 #include "poller.h"
 #include "positioned.h"
 #include "stats.h"
+#include "stream.h"
 #include "vector.h"
 #include "os/thread.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bytes of an I/O thread's stack: its own needs are below 4 KiB, but a
@@ -90,57 +93,6 @@ struct pool *engine__pool(void)
     return &pool;
 }
 
-/* ---- the end of a request ------------------------------------------------ */
-
-/*
- * The thread that owns the end of a request, from claiming it until it has
- * left the pool, must not run a signal handler meanwhile: that may wait for
- * this request, or for one behind it.  Nor be cancelled.  Workers never do
- * either; a thread of the program that helps or cancels puts both off.
- */
-struct guard {
-    sigset_t mask;
-    int cancel;
-};
-
-static void guard_begin(struct guard *guard)
-{
-    pool__signals_block(&guard->mask);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
-}
-
-static void guard_end(const struct guard *guard)
-{
-    pthread_setcancelstate(guard->cancel, &(int){0});
-    pool__signals_restore(&guard->mask);
-}
-
-/*
- * Publish and wake, in this order; the caller has moved the request to
- * PUBLISHING.  See request.h on what may be touched after publish().  The
- * notification, notify__send(), comes last, when nothing is held any more.
- */
-static void complete(struct request *r, ssize_t result)
-{
-    struct request *list = r->group;
-
-    r->result = result;
-    if (result < 0)
-        r->stamp = order__stamp_failure();
-    request__uncount(r);
-    uaio__count_result(result);
-    if (list && result < 0)
-        atomic_store_explicit(&list->list.failed, true, memory_order_relaxed);
-    if (list && list->list.waited)
-        r->group = NULL; /* over now, not after its notification */
-    operation__discard(&r->operation);
-    r->face->publish(r, result);
-    request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
-    wait__wake(r);
-    if (list && list->list.waited)
-        list__member_over(list);
-}
-
 /* ---- the pool's hooks ---------------------------------------------------- */
 
 static void arrive(struct pool *p, struct pool_job *job)
@@ -164,7 +116,7 @@ static void run(struct pool *p, struct pool_job *job)
 
     (void)p;
     request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-    complete(r, result);
+    completion__publish(r, result);
     notify__send(r);
 }
 
@@ -264,6 +216,9 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     r->cookie = s->cookie;
     r->operation = s->operation;
     r->notice = s->notice;
+    r->polled = operation__is_stream(&s->operation);
+    if (r->polled)
+        poller__use();
     if (s->notice.kind == NOTICE_NONE)
         memcpy(r->face_data, s->face_data, sizeof r->face_data);
     if (s->list)
@@ -358,6 +313,11 @@ void engine__add(struct batch *batch, struct request *r)
         batch->over = &r->job;
         return;
     }
+    if (operation__is_stream(&r->operation)) {
+        r->job.posted = batch->streams;
+        batch->streams = &r->job;
+        return;
+    }
     r->job.posted = batch->newest;
     batch->newest = &r->job;
     if (!batch->oldest)
@@ -365,73 +325,90 @@ void engine__add(struct batch *batch, struct request *r)
     batch->blocking = batch->blocking || r->job.class == POOL_BLOCKING;
 }
 
-/* Notify for a chain of requests that are completed, and let go of them. */
-static void notify_all(struct pool_job *chain)
-{
-    for (struct pool_job *job = chain, *next; job; job = next) {
-        struct request *r = request__of_job(job);
-        next = job->posted;
-        notify__send(r);
-        request__release(r);
-    }
-}
-
 /* The rest is posted: now a handler of their signals may wait for any of it. */
 static void finish_over(struct pool_job *over)
 {
     struct guard guard;
 
-    guard_begin(&guard);
+    completion__guard(&guard);
     for (struct pool_job *job = over; job; job = job->posted) {
         struct request *r = request__of_job(job);
         request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-        complete(r, r->result);
+        completion__publish(r, r->result);
     }
-    guard_end(&guard);
-    notify_all(over);
+    completion__unguard(&guard);
+    completion__tell_all(over);
 }
 
 void engine__post(struct batch *batch)
 {
+    struct pool_job *streams_over = NULL;
+
     if (batch->newest)
         pool__post(&pool, batch->newest, batch->oldest, batch->blocking ? POOL_BLOCKING : POOL_CPU);
+    if (batch->streams)
+        streams_over = stream__post(&pool, batch->streams);
     if (batch->over)
         finish_over(pool__reversed(batch->over));
+    completion__tell_all(streams_over);
 }
 
 /* ---- requests that wait for readiness ------------------------------------- */
 
 int engine__watch(struct request *r)
 {
-    int err = poller__add(r->operation.fd, r->operation.readiness, request__id(r));
+    int err;
 
+    poller__use();
+    err = poller__watch_request(r->operation.fd, r->operation.readiness, request__id(r));
+    if (err)
+        poller__unuse();
     return err == 0 || err == -EPERM ? err : -EAGAIN;
 }
 
 void engine__drop(struct request *r)
 {
     request__uncount(r);
-    request__advance(r, REQUEST_WAITING, REQUEST_PUBLISHING);
+    request__advance(r, request__state(r, request__id(r).generation), REQUEST_PUBLISHING);
     request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
+    operation__discard(&r->operation);
+    if (operation__is_stream(&r->operation))
+        poller__unuse();
     request__release(r);
 }
 
 /* The caller has moved it to PUBLISHING. */
 static void finish_watched(struct request *r, ssize_t result)
 {
-    poller__remove(r->operation.fd);
-    complete(r, result);
+    poller__unwatch(r->operation.fd);
+    completion__publish(r, result);
+    poller__unuse();
 }
 
-void engine__ready(struct request_id id, unsigned readiness)
+static bool poll_is_ready(struct request_id id, unsigned conditions)
 {
     struct request *r = request__at(id);
 
     if (!r || !request__move(r, id.generation, REQUEST_WAITING, REQUEST_PUBLISHING))
-        return;
-    finish_watched(r, (ssize_t)readiness);
-    notify__send(r);
-    request__release(r);
+        return false;
+    finish_watched(r, (ssize_t)conditions);
+    completion__tell(r);
+    return true;
+}
+
+bool engine__ready(const struct readiness *ready, int n)
+{
+    bool progress = false, lanes = false;
+
+    for (int i = 0; i < n; i++) {
+        bool request = poller__is_request(ready[i].tag);
+        lanes = lanes || !request;
+        if (request && poll_is_ready(poller__request_of(ready[i].tag), ready[i].conditions))
+            progress = true;
+    }
+    if (lanes && stream__ready(&pool, ready, n))
+        progress = true;
+    return progress;
 }
 
 /* ---- waiters that help --------------------------------------------------- */
@@ -483,16 +460,16 @@ static bool claim_and_run(struct request *r, uint32_t generation)
     struct guard guard;
     bool claimed;
 
-    guard_begin(&guard);
+    completion__guard(&guard);
     claimed = request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
     if (claimed) {
         ssize_t result = operation__run(&r->operation);
         request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-        complete(r, result);
+        completion__publish(r, result);
         request__hold(r);
         pool__retire(&pool, &r->job);
     }
-    guard_end(&guard);
+    completion__unguard(&guard);
     return claimed;
 }
 
@@ -503,44 +480,65 @@ bool engine__help(struct request_id id, unsigned how)
     if (!engine__helpable(id) || !may_help(r, how) || !claim_and_run(r, id.generation))
         return false;
     uaio__count(STAT_HELPED);
-    notify__send(r);
-    request__release(r);
+    completion__tell(r);
     return true;
 }
 
 /* ---- cancellation -------------------------------------------------------- */
 
-/* The caller has the guard, notifies afterwards, and lets go. */
-static void finish_cancelled(struct request *r)
+/* The caller has the guard, and tells afterwards.  False: it was half done, and
+ * ends with what it has done. */
+static bool finish_cancelled(struct request *r)
 {
-    complete(r, -ECANCELED);
-    request__hold(r);
-    pool__retire_now(&pool, &r->job);
+    ssize_t result = operation__cut_short(&r->operation, ECANCELED);
+
+    completion__publish(r, result);
+    completion__retire(&pool, r);
+    return result == -ECANCELED;
 }
 
-static bool try_cancel(struct request *r, uint32_t generation, enum request_state from)
+enum attempt { LOST, CANCELLED, CUT_SHORT };
+
+static enum attempt try_cancel(struct request *r, uint32_t generation, enum request_state from)
 {
+    enum attempt attempt = LOST;
     struct guard guard;
-    bool claimed;
 
-    guard_begin(&guard);
-    claimed = request__move(r, generation, from, REQUEST_PUBLISHING);
-    if (claimed && from == REQUEST_WAITING)
-        finish_watched(r, -ECANCELED);
-    else if (claimed)
-        finish_cancelled(r);
-    guard_end(&guard);
-    return claimed;
+    completion__guard(&guard);
+    if (request__move(r, generation, from, REQUEST_PUBLISHING)) {
+        attempt = CANCELLED;
+        if (r->operation.kind == OPERATION_POLL)
+            finish_watched(r, -ECANCELED);
+        else if (!finish_cancelled(r))
+            attempt = CUT_SHORT;
+    }
+    completion__unguard(&guard);
+    return attempt;
 }
 
-/* The state of a request that is not about to change by itself: what is being
- * published will be in a moment. */
+/* Is it about to change by itself?  Somebody is at it who does not wait. */
+static bool is_unsettled(enum request_state state)
+{
+    return state == REQUEST_PUBLISHING || state == REQUEST_TRYING;
+}
+
+/* He may need this processor, and be of lower priority. */
+static void let_settle(unsigned round)
+{
+    const struct timespec moment = {0, 50000};
+
+    if (round < 100)
+        sched_yield();
+    else
+        nanosleep(&moment, NULL);
+}
+
 static enum request_state settled_state(const struct request *r, uint32_t generation)
 {
     enum request_state state;
 
-    while ((state = request__state(r, generation)) == REQUEST_PUBLISHING)
-        sched_yield();
+    for (unsigned round = 0; is_unsettled(state = request__state(r, generation)); round++)
+        let_settle(round);
     return state;
 }
 
@@ -550,23 +548,26 @@ enum cancel_result engine__cancel(struct request_id id)
 
     for (;;) {
         enum request_state state = r ? settled_state(r, id.generation) : REQUEST_FREE;
+        enum attempt attempt;
+
         if (state == REQUEST_FREE || state == REQUEST_DONE)
             return CANCEL_OVER;
         if (state == REQUEST_RUNNING)
             return CANCEL_RUNNING;
-        if (try_cancel(r, id.generation, state)) {
-            notify__send(r);
-            request__release(r);
-            return CANCEL_DONE;
-        }
+        attempt = try_cancel(r, id.generation, state);
+        if (attempt == LOST)
+            continue;
+        completion__tell(r);
+        return attempt == CANCELLED ? CANCEL_DONE : CANCEL_OVER;
     }
 }
 
 /* What a pass over a descriptor's requests has found. */
 struct sweep {
-    struct pool_job *cancelled; /* chained by `posted`, which is free by now */
+    struct pool_job *ended; /* chained by `posted`, which is free by now */
+    bool cancelled;
     bool running;
-    bool publishing;
+    bool unsettled;
 };
 
 /* [pool.lock] */
@@ -578,34 +579,34 @@ static void sweep_one(struct sweep *sweep, struct request *r)
         enum request_state state = request__state(r, generation);
         if (state == REQUEST_RUNNING)
             sweep->running = true;
-        if (state == REQUEST_PUBLISHING)
-            sweep->publishing = true;
-        if (state != REQUEST_HELD && state != REQUEST_QUEUED)
+        if (is_unsettled(state))
+            sweep->unsettled = true;
+        if (state != REQUEST_HELD && state != REQUEST_QUEUED && state != REQUEST_WAITING)
             return;
         if (request__move(r, generation, state, REQUEST_PUBLISHING)) {
-            r->job.posted = sweep->cancelled;
-            sweep->cancelled = &r->job;
+            r->job.posted = sweep->ended;
+            sweep->ended = &r->job;
             return;
         }
     }
 }
 
-/* One pass; what it cancelled is completed, and still to be notified. */
+/* One pass; what it ended is still to be told. */
 static struct sweep sweep_all(int fd, const struct request_face *face)
 {
     struct sweep sweep = {0};
     struct guard guard;
-    sigset_t mask;
 
-    guard_begin(&guard);
-    pool__enter(&pool, &mask);
+    completion__guard(&guard);
+    pool__enter(&pool, NULL);
     for (struct request *r = order__first(fd); r; r = order__next(r))
         if (r->face == face)
             sweep_one(&sweep, r);
-    pool__exit(&pool, &mask);
-    for (struct pool_job *job = sweep.cancelled; job; job = job->posted)
-        finish_cancelled(request__of_job(job));
-    guard_end(&guard);
+    pool__exit(&pool, NULL);
+    for (struct pool_job *job = sweep.ended; job; job = job->posted)
+        if (finish_cancelled(request__of_job(job)))
+            sweep.cancelled = true;
+    completion__unguard(&guard);
     return sweep;
 }
 
@@ -615,13 +616,14 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
     struct sweep sweep;
 
     engine__pool();
-    do {
+    for (unsigned round = 0;; round++) {
         sweep = sweep_all(fd, face);
         cancelled = cancelled || sweep.cancelled;
-        notify_all(pool__reversed(sweep.cancelled));
-        if (sweep.publishing)
-            sched_yield(); /* it is settled in a moment: look again */
-    } while (sweep.publishing);
+        completion__tell_all(pool__reversed(sweep.ended));
+        if (!sweep.unsettled)
+            break;
+        let_settle(round);
+    }
     return sweep.running ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
 }
 

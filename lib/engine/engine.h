@@ -13,6 +13,7 @@
 #include "list.h"
 #include "notify.h"
 #include "operation.h"
+#include "readiness.h"
 #include "request.h"
 #include "wait.h"
 
@@ -35,7 +36,8 @@ struct batch {
     struct pool_job *newest;
     struct pool_job *oldest;
     bool blocking;
-    struct pool_job *over; /* done already: to be published once the rest is posted */
+    struct pool_job *streams; /* see stream.h */
+    struct pool_job *over;    /* done already: to be published once the rest is posted */
 };
 
 /*
@@ -61,11 +63,11 @@ void engine__post(struct batch *batch);
  */
 int engine__watch(struct request *r);
 
-/* Forget a prepared OPERATION_POLL that is not watched. */
+/* Forget a prepared request that is neither added nor watched. */
 void engine__drop(struct request *r);
 
-/* The poller has found the request's descriptor ready. */
-void engine__ready(struct request_id id, unsigned readiness);
+/* The poller has found descriptors ready.  True if anything came of it. */
+bool engine__ready(const struct readiness *ready, int n);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one
@@ -91,7 +93,7 @@ void engine__when_idle(void (*tidy)(void));
 enum cancel_result {
     CANCEL_DONE,    /* cancelled: published and notified */
     CANCEL_RUNNING, /* it goes on */
-    CANCEL_OVER,    /* it was over already */
+    CANCEL_OVER,    /* it was over already; or was half done, and is over now */
 };
 
 enum cancel_result engine__cancel(struct request_id id);

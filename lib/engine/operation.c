@@ -2,6 +2,7 @@
 #include "operation.h"
 #include "io_priority.h"
 #include "positioned.h"
+#include "stream_io.h"
 #include "vector.h"
 
 #include <errno.h>
@@ -30,8 +31,8 @@ struct segments {
 static void set_segments(struct segments *to, const struct operation *op)
 {
     if (op->vectored) {
-        to->first = op->vector->segments;
-        to->n = op->vector->n;
+        to->first = op->vector->segments + op->vector->first;
+        to->n = op->vector->n - op->vector->first;
         return;
     }
     to->one = (struct iovec){(char *)op->buffer + op->done, op->nbytes - op->done};
@@ -85,6 +86,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
         status = fcntl(op->fd, F_GETFL);
     if (status < 0 || !mode_allows(status, is_write))
         return -EBADF;
+    op->once = status & O_NONBLOCK;
     op->append = is_write && uaio__appends(status, op->flags);
     if (op->offset < 0 && !op->append) {
         op->stream = !uaio__has_positions(op->fd, is_write);
@@ -157,7 +159,7 @@ static ssize_t transfer(const struct operation *op)
 {
     char *buffer = (char *)op->buffer + op->done;
     size_t nbytes = op->nbytes - op->done;
-    off_t offset = (off_t)(op->offset + (int64_t)op->done);
+    off_t offset = op->stream ? 0 : (off_t)(op->offset + (int64_t)op->done);
 
     if (op->vectored || op->flags)
         return transfer_segments(op);
@@ -168,7 +170,7 @@ static ssize_t transfer(const struct operation *op)
     return op->stream ? write(op->fd, buffer, nbytes) : pwrite(op->fd, buffer, nbytes, offset);
 }
 
-static ssize_t run(const struct operation *op)
+static ssize_t call(const struct operation *op)
 {
     switch (op->kind) {
     case OPERATION_SYNC:
@@ -184,7 +186,132 @@ static ssize_t run(const struct operation *op)
     }
 }
 
-ssize_t operation__run(const struct operation *op)
+/* ---- streams ------------------------------------------------------------- */
+
+/* So many bytes are transferred; the rest is left. */
+static void advance(struct operation *op, size_t nbytes)
+{
+    op->done += nbytes;
+    if (op->vectored)
+        vector__advance(op->vector, nbytes);
+}
+
+/* A read is over with what there was, a write when all is written. */
+static bool is_over(const struct operation *op, ssize_t n)
+{
+    return n <= 0 || op->kind == OPERATION_READ || op->once || op->done >= op->nbytes;
+}
+
+/* The program's own mode is not to wait, or there is nothing to wait for. */
+static bool never_waits(const struct operation *op)
+{
+    return op->once || (op->nbytes == 0 && op->kind == OPERATION_READ);
+}
+
+static ssize_t without_waiting(const struct operation *op)
+{
+    struct segments all;
+    ssize_t n;
+
+    if (never_waits(op)) {
+        n = transfer(op);
+        return n < 0 ? -errno : n;
+    }
+    set_segments(&all, op);
+    if (op->reopened) {
+        n = op->kind == OPERATION_READ ? readv(op->again, all.first, all.n)
+                                       : writev(op->again, all.first, all.n);
+        return n < 0 ? -errno : n;
+    }
+    return op->kind == OPERATION_READ ? uaio__receive(op->fd, all.first, all.n, op->flags)
+                                      : uaio__send(op->fd, all.first, all.n, op->flags);
+}
+
+static bool reopen(struct operation *op)
+{
+    int again;
+
+    if (op->reopened || op->flags)
+        return false;
+    again = uaio__reopen_nonblocking(op->fd, op->kind == OPERATION_WRITE);
+    op->reopened = again >= 0;
+    if (op->reopened)
+        op->again = again;
+    return op->reopened;
+}
+
+static ssize_t attempt(struct operation *op)
+{
+    for (;;) {
+        ssize_t n = without_waiting(op);
+        if (n == -EINTR || (n == -EOPNOTSUPP && reopen(op)))
+            continue;
+        if (n == -EAGAIN && !never_waits(op))
+            return OPERATION_PENDING;
+        if (n == -EOPNOTSUPP && !never_waits(op)) {
+            op->must_wait = true;
+            return OPERATION_PENDING;
+        }
+        if (n > 0)
+            advance(op, (size_t)n);
+        if (is_over(op, n))
+            return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done;
+    }
+}
+
+ssize_t operation__attempt(struct operation *op)
+{
+    int cancel;
+    ssize_t result = OPERATION_PENDING;
+
+    if (op->must_wait)
+        return result;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    result = attempt(op);
+    pthread_setcancelstate(cancel, &cancel);
+    return result;
+}
+
+/* ---- running -------------------------------------------------------------- */
+
+static ssize_t call_again(const struct operation *op)
+{
+    ssize_t n;
+
+    do
+        n = call(op);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* A signal that is not the program's (a change of credentials, in libc) may
+ * end a write to a stream early. */
+static ssize_t run_stream(struct operation *op)
+{
+    ssize_t n;
+
+    do {
+        n = call_again(op);
+        if (n > 0)
+            advance(op, (size_t)n);
+    } while (!is_over(op, n));
+    return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done;
+}
+
+static ssize_t run(struct operation *op)
+{
+    ssize_t n;
+
+    if (op->stream)
+        return run_stream(op);
+    n = call_again(op);
+    if (operation__is_sync(op))
+        return op->error ? -op->error : n;
+    /* What was read before an error is the result, as it is of one read(). */
+    return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done + n;
+}
+
+ssize_t operation__run(struct operation *op)
 {
     int cancel, previous = -1;
     ssize_t n;
@@ -192,24 +319,18 @@ ssize_t operation__run(const struct operation *op)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (op->ioprio)
         previous = uaio__io_priority_set(op->ioprio);
-    do
-        n = run(op);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        n = -errno;
+    n = run(op);
     if (op->ioprio && previous >= 0)
         uaio__io_priority_set(previous);
     pthread_setcancelstate(cancel, &cancel);
-    if (operation__is_sync(op))
-        return op->error ? -op->error : n;
-    if (op->done == 0)
-        return n;
-    /* What was read before an error is the result, as it is of one read(). */
-    return (ssize_t)op->done + (n > 0 ? n : 0);
+    return n;
 }
 
 void operation__discard(struct operation *op)
 {
+    if (op->reopened)
+        close(op->again);
+    op->reopened = false;
     if (!op->vectored)
         return;
     op->vectored = false;

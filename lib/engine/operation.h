@@ -5,9 +5,11 @@
  *
  * operation__prepare() runs in the submitting thread.  It finds out what the
  * descriptor is and does the operation there and then if that cannot block: a
- * read that the page cache can serve.  operation__run() runs in a thread that
- * may block.  Neither touches anything but the descriptor and the buffer, or
- * takes a lock; neither is a cancellation point.
+ * read that the page cache can serve.  operation__attempt() does as much of an
+ * operation on a stream as is possible without waiting, when its turn has come
+ * and whenever the stream is ready.  operation__run() runs in a thread that may
+ * block.  None of them touches anything but the descriptor and the buffer, or
+ * takes a lock; none is a cancellation point.
  *
  * Only success is taken from an attempt that must not block.  Any error sends
  * the operation to the pool, whose plain call tells for certain.
@@ -42,12 +44,15 @@ struct vector;
 struct operation {
     uint8_t kind;        /* enum operation_kind */
     bool stream : 1;     /* no file position: a pipe, a socket, a terminal */
+    bool once : 1;       /* of a stream: O_NONBLOCK, one attempt decides */
     bool append : 1;     /* a write with O_APPEND */
     bool blocking : 1;   /* expected to sleep rather than to compute */
     bool tried : 1;      /* prepare() has tried to do it */
     bool identified : 1; /* `file` is known (syncs only) */
     bool vectored : 1;   /* `vector` in place of `buffer` */
     bool barrier : 1;    /* a sync that covers what was submitted before it */
+    bool reopened : 1;   /* of a stream: `again` is open */
+    bool must_wait : 1;  /* of a stream: no attempt is possible that does not wait */
     uint16_t ioprio;     /* the I/O priority to run with, or 0 for the thread's own */
     union {
         int error;          /* sync: the errno of a covered request that failed, or 0 */
@@ -61,9 +66,12 @@ struct operation {
                 void *buffer;
                 struct vector *vector; /* the operation's own, see vector.h */
             };
-            size_t nbytes;  /* at most SSIZE_MAX; of a vector the sum */
-            int64_t offset; /* ignored for streams */
-            size_t done;    /* bytes that prepare() has read already */
+            size_t nbytes; /* at most SSIZE_MAX; of a vector the sum */
+            union {
+                int64_t offset;
+                int again; /* of a stream: the same file with O_NONBLOCK, our own */
+            };
+            size_t done; /* bytes that are transferred already */
         };
         struct { /* syncs */
             struct file_identity file;
@@ -87,16 +95,36 @@ ssize_t operation__prepare(struct operation *op, int status, bool may_inline, bo
 /* Prepare a sync that is a barrier: 0, or -EBADF if the descriptor is not open. */
 int operation__prepare_sync(struct operation *op);
 
+/*
+ * Do what can be done of an operation on a stream without waiting.  Its result
+ * or -errno; or OPERATION_PENDING: to be attempted again when the descriptor is
+ * ready, or, if `must_wait` is set, to be run then.
+ */
+ssize_t operation__attempt(struct operation *op);
+
 /* Do it, blocking for as long as it takes.  The result, or -errno. */
-ssize_t operation__run(const struct operation *op);
+ssize_t operation__run(struct operation *op);
+
+/* The result of an operation that ends here with that error: of what is half
+ * done, what read() and write() would say, the bytes that it was. */
+static inline ssize_t operation__cut_short(const struct operation *op, int error)
+{
+    return op->kind <= OPERATION_WRITE && op->done > 0 ? (ssize_t)op->done : -error;
+}
 
 /* It is over, or will not be: give back what it owns. */
 void operation__discard(struct operation *op);
 
+/* Does it move bytes through something without positions? */
+static inline bool operation__is_stream(const struct operation *op)
+{
+    return op->stream && op->kind <= OPERATION_WRITE;
+}
+
 /* Must order be kept among operations of one descriptor and direction? */
 static inline bool operation__ordered(const struct operation *op)
 {
-    return op->append || (op->stream && op->kind <= OPERATION_WRITE);
+    return op->append || operation__is_stream(op);
 }
 
 static inline bool operation__is_sync(const struct operation *op)

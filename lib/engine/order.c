@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "order.h"
+#include "poller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -213,25 +215,96 @@ static bool is_older(const struct request *a, const struct request *b)
     return (int32_t)(a->arrival - b->arrival) < 0;
 }
 
+static bool is_polled(const struct request *r)
+{
+    return r && r->polled;
+}
+
+static bool move(struct request *r, enum request_state from, enum request_state to)
+{
+    return request__move(r, request__id(r).generation, from, to);
+}
+
+static bool waits(const struct request *r)
+{
+    return is_polled(r) && request__state(r, request__id(r).generation) == REQUEST_WAITING;
+}
+
+/* To a worker: what cannot be watched is run there, and blocks it. */
+static void give_to_worker(struct pool *pool, struct request *r, enum request_state from)
+{
+    if (move(r, from, REQUEST_QUEUED))
+        pool__ready(pool, &r->job);
+}
+
+static uint64_t tag_of(const struct lane *lane)
+{
+    return poller__lane_tag(lane->slot.index, lane->serial);
+}
+
+/* NULL: it is gone by now. */
+static struct lane *lane_of(uint64_t tag)
+{
+    struct lane *lane = (struct lane *)(void *)slab__at(&order.slab, poller__lane_index(tag));
+
+    return lane && lane->serial == (uint32_t)tag && find(lane->fd) == lane ? lane : NULL;
+}
+
+static const unsigned short conditions_for[DIRECTIONS] = {
+    [INWARD] = POLLIN,
+    [OUTWARD] = POLLOUT,
+};
+
+/*
+ * Have the lane's descriptor watched for those whose turn it is.  A report ends
+ * the watch, so this is repeated whenever one begins, or goes on, to wait.
+ */
+static void watch(struct pool *pool, struct lane *lane)
+{
+    unsigned conditions = 0;
+    int err;
+
+    for (int d = 0; d < DIRECTIONS; d++)
+        if (waits(lane->turn[d].owner))
+            conditions |= conditions_for[d];
+    if (conditions == 0)
+        return;
+    err = poller__watch(lane->fd, conditions, tag_of(lane));
+    if (err == 0 || err == -ENXIO) /* who starts the thread comes here again */
+        return;
+    for (int d = 0; d < DIRECTIONS; d++)
+        if (waits(lane->turn[d].owner))
+            give_to_worker(pool, lane->turn[d].owner, REQUEST_WAITING);
+}
+
 /* Nothing holds the request up any more.  If it was cancelled meanwhile, its
  * canceller retires it. */
 static void let_go(struct pool *pool, struct request *r)
 {
-    if (request__move(r, request__id(r).generation, REQUEST_HELD, REQUEST_QUEUED))
-        pool__ready(pool, &r->job);
+    if (!r->polled)
+        give_to_worker(pool, r, REQUEST_HELD);
+    else if (move(r, REQUEST_HELD, REQUEST_WAITING))
+        watch(pool, r->lane);
 }
 
+/*
+ * Who goes before a polled request is polled, too, or run by a worker: he
+ * leaves under the lock, and need not be looked for in the inbox.
+ */
 static void park(struct pool *pool, struct request *r)
 {
     r->parked = true;
-    pool__hold(pool, 1);
+    r->held_back = !r->polled;
+    if (r->held_back)
+        pool__hold(pool, 1);
 }
 
 static void unpark(struct pool *pool, struct request *r)
 {
     queue_remove(&r->job.node);
     r->parked = false;
-    pool__hold(pool, -1);
+    if (r->held_back)
+        pool__hold(pool, -1);
 }
 
 static struct turn *turn_of(const struct request *r)
@@ -246,10 +319,13 @@ static void wait_turn(struct pool *pool, struct request *r)
     if (turn->owner) {
         queue_push_back(&turn->held, &r->job.node);
         park(pool, r);
-    } else {
-        turn->owner = r;
-        let_go(pool, r);
+        return;
     }
+    turn->owner = r;
+    if (r->polled)
+        move(r, REQUEST_HELD, REQUEST_WAITING); /* whoever posts it attempts it first */
+    else
+        let_go(pool, r);
 }
 
 static void pass_turn(struct pool *pool, struct request *r)
@@ -263,6 +339,56 @@ static void pass_turn(struct pool *pool, struct request *r)
         unpark(pool, turn->owner);
         let_go(pool, turn->owner);
     }
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+void order__wait(struct pool *pool, struct request *r)
+{
+    if (!r->polled)
+        give_to_worker(pool, r, REQUEST_TRYING);
+    else if (move(r, REQUEST_TRYING, REQUEST_WAITING) || waits(r))
+        watch(pool, r->lane);
+}
+
+void order__unpoll(struct pool *pool, struct request *r)
+{
+    r->polled = false;
+    if (r->parked && !r->held_back) {
+        r->held_back = true;
+        pool__hold(pool, 1);
+    }
+    give_to_worker(pool, r, REQUEST_WAITING);
+}
+
+/* False: nothing can be attempted, or it has been cancelled. */
+static bool take_ready(struct pool *pool, struct request *r)
+{
+    if (!is_polled(r))
+        return false;
+    if (!r->operation.must_wait)
+        return move(r, REQUEST_WAITING, REQUEST_TRYING);
+    give_to_worker(pool, r, REQUEST_WAITING);
+    return false;
+}
+
+struct pool_job *order__ready(struct pool *pool, uint64_t tag, unsigned conditions,
+                              struct pool_job *chain)
+{
+    struct lane *lane = lane_of(tag);
+    unsigned always = POLLHUP | POLLERR | POLLNVAL;
+
+    if (!lane)
+        return chain;
+    for (int d = 0; d < DIRECTIONS; d++) {
+        struct request *r = lane->turn[d].owner;
+        if (conditions & (conditions_for[d] | always) && take_ready(pool, r)) {
+            r->job.posted = chain;
+            chain = &r->job;
+        }
+    }
+    watch(pool, lane); /* for the other direction */
+    return chain;
 }
 
 /* ---- syncs --------------------------------------------------------------- */
@@ -364,6 +490,7 @@ void order__arrive(struct pool *pool, struct request *r)
     r->lane = lane;
     if (!lane) {
         /* No memory even for this: it runs, and says so (see engine.c). */
+        r->polled = false;
         if (!request__move(r, request__id(r).generation, REQUEST_HELD, REQUEST_QUEUED) &&
             request__state(r, request__id(r).generation) != REQUEST_QUEUED)
             return;

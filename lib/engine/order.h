@@ -10,6 +10,9 @@
  *   Seekable descriptors    nothing waits.
  *   Streams, O_APPEND       one at a time a direction; the rest is held in the
  *                           lane, in order.  The directions are independent.
+ *                           Whose turn it is, on a stream, waits until the
+ *                           descriptor is ready (stream.h): the lane has it
+ *                           watched by the poller.
  *   Syncs                   a barrier: held while an older request is in
  *                           flight in any lane of the same FILE.  The lane's
  *                           list is in order of age, so its first entry tells
@@ -55,6 +58,22 @@ uint32_t order__stamp_failure(void);
  */
 struct request *order__first(int fd);
 struct request *order__next(const struct request *r);
+
+/*
+ * Streams.  `wait`: the request has its turn, and has been attempted; it waits
+ * for readiness from now on, or, if it is not `polled`, for a worker.
+ */
+void order__wait(struct pool *pool, struct request *r);
+
+/* Without a poller: the request is for a worker, when its turn comes. */
+void order__unpoll(struct pool *pool, struct request *r);
+
+/*
+ * The poller has found a lane's descriptor ready.  Those whose turn it is are
+ * put before `chain`, linked by job.posted, and are the caller's to attempt.
+ */
+struct pool_job *order__ready(struct pool *pool, uint64_t tag, unsigned conditions,
+                              struct pool_job *chain);
 
 /* In a forked child: there are no lanes. */
 void order__reset(void);

@@ -5,19 +5,19 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <time.h>
 
 #define STACK_BYTES (256 * 1024)
 #define IDLE_MS 1000
 #define BATCH 64
 
-/* How the thread and those who add come to terms: it ends, and they start it,
- * under the lock, taken with all signals blocked. */
 static struct {
+    pthread_mutex_t starting;
     pthread_mutex_t lock;
-    atomic_int set;     /* atomic, changed under the lock: the readiness set; -1: none, and
-                           no thread; stays while anything waits */
-    atomic_int waiting; /* atomic: descriptors in the set; raised under the lock */
-} poller = {.lock = PTHREAD_MUTEX_INITIALIZER, .set = -1};
+    atomic_int set;    /* atomic, changed under the lock: the readiness set; -1: none, and no
+                          thread */
+    atomic_uint users; /* atomic: the thread stays while there are any */
+} poller = {.starting = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .set = -1};
 
 static int the_set(void)
 {
@@ -29,26 +29,41 @@ static void set_is(int set)
     atomic_store_explicit(&poller.set, set, memory_order_relaxed);
 }
 
-static void lock(sigset_t *mask)
+/* ---- tags ------------------------------------------------------------------ */
+
+#define OF_LANE (UINT64_C(1) << 63) /* an index has less than 31 bits */
+
+uint64_t poller__lane_tag(uint32_t index, uint32_t serial)
 {
-    pool__signals_block(mask);
-    pthread_mutex_lock(&poller.lock);
+    return OF_LANE | (uint64_t)index << 32 | serial;
 }
 
-static void unlock(const sigset_t *mask)
+uint32_t poller__lane_index(uint64_t tag)
 {
-    pthread_mutex_unlock(&poller.lock);
-    pool__signals_restore(mask);
+    return (uint32_t)((tag & ~OF_LANE) >> 32);
 }
 
-/* Nothing waits: the thread ends, unless something has been added meanwhile.
- * Also if the program has closed our descriptor: never spin. */
+bool poller__is_request(uint64_t tag)
+{
+    return !(tag & OF_LANE);
+}
+
+struct request_id poller__request_of(uint64_t tag)
+{
+    return (struct request_id){(uint32_t)(tag >> 32), (uint32_t)tag};
+}
+
+/* ---- the thread -------------------------------------------------------------- */
+
+/* Nothing waits: the thread ends, unless somebody has come meanwhile.  Also if
+ * the program has closed our descriptor: never spin. */
 static bool may_end(int set, bool broken)
 {
     bool end;
 
     pthread_mutex_lock(&poller.lock);
-    end = broken || atomic_load_explicit(&poller.waiting, memory_order_acquire) == 0;
+    /* acquire: pairs with poller__unuse(); what the last user did is done. */
+    end = broken || atomic_load_explicit(&poller.users, memory_order_acquire) == 0;
     if (end) {
         if (!broken)
             uaio__readiness_close(set);
@@ -58,25 +73,50 @@ static bool may_end(int set, bool broken)
     return end;
 }
 
+/*
+ * A descriptor that is reported again and again, and of which nothing comes (a
+ * socket's queue of errors that only the program can empty, data that another
+ * reader takes each time), must not keep a processor busy.
+ */
+enum { FRUITLESS_MAX = 16 };
+
+static void pause_if_fruitless(unsigned *fruitless, bool progress)
+{
+    const struct timespec ms = {0, 1000000};
+
+    *fruitless = progress ? 0 : *fruitless + 1;
+    if (*fruitless > FRUITLESS_MAX)
+        nanosleep(&ms, NULL);
+}
+
 static void *poller_main(void *arg)
 {
     int set = (int)(intptr_t)arg;
     struct readiness ready[BATCH];
+    unsigned fruitless = 0;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
     pool__thread_settle("uaio-poll");
     for (;;) {
         int n = uaio__readiness_wait(set, ready, BATCH, IDLE_MS);
-        for (int i = 0; i < n; i++)
-            engine__ready(
-                (struct request_id){(uint32_t)(ready[i].tag >> 32), (uint32_t)ready[i].tag},
-                ready[i].conditions);
-        if (n <= 0 && may_end(set, n < 0))
+        if (n > 0)
+            pause_if_fruitless(&fruitless, engine__ready(ready, n));
+        else if (may_end(set, n < 0))
             return NULL;
     }
 }
 
-/* [lock] 0 or -errno. */
+static bool is_started(void)
+{
+    bool started;
+
+    pthread_mutex_lock(&poller.lock);
+    started = the_set() >= 0;
+    pthread_mutex_unlock(&poller.lock);
+    return started;
+}
+
+/* [starting] */
 static int start(void)
 {
     int set = uaio__readiness_open(), err;
@@ -88,34 +128,66 @@ static int start(void)
         uaio__readiness_close(set);
         return err;
     }
+    pthread_mutex_lock(&poller.lock);
     set_is(set);
+    pthread_mutex_unlock(&poller.lock);
     return 0;
 }
 
-int poller__add(int fd, unsigned wanted, struct request_id id)
+int poller__start(void)
 {
-    uint64_t tag = (uint64_t)id.index << 32 | id.generation;
-    sigset_t mask;
-    int err;
+    int err = 0;
 
-    lock(&mask);
-    err = the_set() < 0 ? start() : 0;
-    if (err == 0) {
-        atomic_fetch_add_explicit(&poller.waiting, 1, memory_order_relaxed);
-        err = uaio__readiness_add(the_set(), fd, wanted, tag);
-        if (err)
-            atomic_fetch_sub_explicit(&poller.waiting, 1, memory_order_release);
-    }
-    unlock(&mask);
+    if (is_started())
+        return 0;
+    pthread_mutex_lock(&poller.starting);
+    if (!is_started())
+        err = start();
+    pthread_mutex_unlock(&poller.starting);
     return err;
 }
 
-/* No lock: while it waits, the set is there. */
-void poller__remove(int fd)
+void poller__use(void)
 {
-    uaio__readiness_remove(the_set(), fd);
-    /* release: pairs with may_end(), which closes the set. */
-    atomic_fetch_sub_explicit(&poller.waiting, 1, memory_order_release);
+    atomic_fetch_add_explicit(&poller.users, 1, memory_order_relaxed);
+}
+
+void poller__unuse(void)
+{
+    atomic_fetch_sub_explicit(&poller.users, 1, memory_order_release);
+}
+
+/* ---- watches ----------------------------------------------------------------- */
+
+int poller__watch(int fd, unsigned conditions, uint64_t tag)
+{
+    int err = -ENXIO;
+
+    pthread_mutex_lock(&poller.lock);
+    if (the_set() >= 0)
+        err = uaio__readiness_watch(the_set(), fd, conditions, tag);
+    pthread_mutex_unlock(&poller.lock);
+    return err;
+}
+
+int poller__watch_request(int fd, unsigned conditions, struct request_id id)
+{
+    int err = poller__start();
+
+    return err ? err : poller__watch(fd, conditions, (uint64_t)id.index << 32 | id.generation);
+}
+
+void poller__unwatch(int fd)
+{
+    pthread_mutex_lock(&poller.lock);
+    if (the_set() >= 0)
+        uaio__readiness_unwatch(the_set(), fd);
+    pthread_mutex_unlock(&poller.lock);
+}
+
+bool poller__owns(int fd)
+{
+    return fd >= 0 && fd == the_set();
 }
 
 void poller__reset(void)
@@ -123,6 +195,7 @@ void poller__reset(void)
     if (the_set() >= 0)
         uaio__readiness_close(the_set());
     set_is(-1);
-    atomic_store_explicit(&poller.waiting, 0, memory_order_relaxed);
+    atomic_store_explicit(&poller.users, 0, memory_order_relaxed);
+    pthread_mutex_init(&poller.starting, NULL);
     pthread_mutex_init(&poller.lock, NULL);
 }

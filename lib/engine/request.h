@@ -4,15 +4,22 @@
  *
  *                      claimed by a worker, or by a waiter that helps
  *   HELD --> QUEUED -----------------------------> RUNNING
- *     |        |                                      |
+ *     |        |  ^                                   |
+ *     |        |  +-------------------+               |
+ *     |        |                      |               |
  *     +--------+--> (cancelled) --> PUBLISHING <------+
- *              |                     ^  |
- *   WAITING ---+--> (ready) ---------+  v
- *                                     DONE --> FREE
+ *     |        |                     ^  |
+ *     |        |          (done) ----+  v
+ *     |        |             |         DONE --> FREE
+ *     v        |  ready      |
+ *   WAITING ---+--------> TRYING
+ *        ^                   |
+ *        +-------------------+
  *
  *   HELD        an earlier request must go first (order.h)
  *   QUEUED      may be run by whoever claims it
- *   WAITING     the poller has it, until its descriptor is ready (poller.h)
+ *   WAITING     until its descriptor is ready (stream.h, poller.h)
+ *   TRYING      somebody does what can be done without waiting: for a moment
  *   RUNNING     claimed: it will be performed, and cannot be cancelled
  *   PUBLISHING  the result is decided and on its way to the caller
  *   DONE        the caller has it; the engine has still to let go
@@ -60,6 +67,7 @@ enum request_state {
     REQUEST_PUBLISHING,
     REQUEST_DONE,
     REQUEST_WAITING,
+    REQUEST_TRYING,
 };
 
 /* May a thread that waits for the request run it? */
@@ -152,7 +160,9 @@ struct request {
     uint32_t arrival; /* pool.lock; place in the order of arrival */
     uint32_t stamp;   /* of order__stamp(): when a sync was submitted, or when
                                          a request failed */
-    bool parked;      /* pool.lock; job.node is in one of the lane's queues */
+    bool parked;      /* pool.lock; job.node is in one of the lane's queues ... */
+    bool held_back;   /* pool.lock; ... and counts for pool__hold() */
+    bool polled;      /* pool.lock; it waits for readiness, not in a worker */
     bool barrier;     /* pool.lock; a sync that is held; its barrier_node is listed */
     bool counted;     /* its owner's; it is one of in_flight */
     bool over;        /* immutable after submit; done by engine__prepare() */

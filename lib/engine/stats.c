@@ -137,6 +137,7 @@ static void put_counters(struct text *text)
     put_line(text, "refused", uaio__stat(STAT_REFUSED));
     put_line(text, "inline_hits", uaio__stat(STAT_INLINE_HITS));
     put_line(text, "inline_misses", uaio__stat(STAT_INLINE_MISSES));
+    put_line(text, "waited", uaio__stat(STAT_WAITED));
     put_line(text, "helped", uaio__stat(STAT_HELPED));
     put_line(text, "signals", uaio__stat(STAT_SIGNALS));
     put_line(text, "callbacks", uaio__stat(STAT_CALLBACKS));

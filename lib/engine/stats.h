@@ -24,6 +24,7 @@ enum counter {
     STAT_REFUSED,       /* not accepted: EAGAIN */
     STAT_INLINE_HITS,   /* done in the submitting thread */
     STAT_INLINE_MISSES, /* tried there, and passed to the pool */
+    STAT_WAITED,        /* waited for readiness, or for their turn to */
     STAT_HELPED,        /* run by a thread that waited for them */
     STAT_SIGNALS,       /* notifications sent: signals ... */
     STAT_CALLBACKS,     /* ... and callbacks */

@@ -26,9 +26,22 @@ struct vector *vector__new(int n)
 {
     struct vector *v = (struct vector *)(void *)slab__get(slab_for(n));
 
-    if (v)
+    if (v) {
         v->n = n;
+        v->first = 0;
+    }
     return v;
+}
+
+void vector__advance(struct vector *v, size_t nbytes)
+{
+    while (v->first < v->n && nbytes >= v->segments[v->first].iov_len)
+        nbytes -= v->segments[v->first++].iov_len;
+    if (v->first == v->n)
+        return;
+    struct iovec *rest = &v->segments[v->first];
+    rest->iov_base = (char *)rest->iov_base + nbytes;
+    rest->iov_len -= nbytes;
 }
 
 void vector__free(struct vector *v)

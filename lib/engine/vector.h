@@ -17,11 +17,15 @@
 struct vector {
     struct slab_slot slot;
     int n;
+    int first; /* the first segment that is not transferred yet */
     struct iovec segments[];
 };
 
 /* Room for that many segments (1..VECTOR_MAX), or NULL without memory. */
 struct vector *vector__new(int n);
+
+/* So many bytes of what is left are transferred. */
+void vector__advance(struct vector *v, size_t nbytes);
 
 void vector__free(struct vector *v);
 

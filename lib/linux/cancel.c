@@ -7,7 +7,7 @@
 #include "engine.h"
 #include "linux.h"
 #include "native.h"
-#include "polls.h"
+#include "waiting.h"
 #include "user_memory.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ int linux__cancel(unsigned long ctx, void *iocb, void *result)
     if (!c)
         return -EINVAL;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    if (context__accessible(c) && polls__cancel(c, (uintptr_t)iocb))
+    if (context__accessible(c) && waiting__cancel(c, (uintptr_t)iocb))
         err = -EINPROGRESS;
     context__put(c);
     pthread_setcancelstate(cancel, &(int){0});

@@ -227,7 +227,7 @@ static void unmap_ring(struct context *c)
 {
     munmap(c->ring, c->ring_bytes);
     c->ring = NULL;
-    pthread_mutex_destroy(&c->polls_lock);
+    pthread_mutex_destroy(&c->waiting_lock);
     slab__put(&table.slab, &c->slot);
 }
 
@@ -361,8 +361,8 @@ static void clear(struct context *c)
 
     memset((char *)c + from, 0, sizeof *c - from);
     atomic_store_explicit(&c->wake_at, UINT64_MAX, memory_order_relaxed);
-    pthread_mutex_init(&c->polls_lock, NULL);
-    queue_init(&c->polls);
+    pthread_mutex_init(&c->waiting_lock, NULL);
+    queue_init(&c->waiting);
 }
 
 int context__new(unsigned nr, struct context **context)

@@ -60,8 +60,8 @@ struct context {
                                              within io_submit() */
     atomic_uint submitted;           /* atomic: index of the next of `recent` */
     _Atomic uint64_t recent[RECENT]; /* atomic: their ids, for waiters that help */
-    pthread_mutex_t polls_lock;      /* taken with all signals blocked */
-    struct queue polls;              /* polls_lock: requests that wait for readiness */
+    pthread_mutex_t waiting_lock;    /* taken with all signals blocked */
+    struct queue waiting;            /* waiting_lock: see waiting.h */
 };
 
 /* What the face keeps in a request (request.h). */
@@ -69,7 +69,7 @@ struct completion {
     uint64_t data;   /* of the iocb */
     uint64_t object; /* its address */
     union {
-        struct queue_node node; /* of a poll, in context.polls */
+        struct queue_node node; /* in context.waiting */
         struct request *next;   /* in context.backlog */
         struct {                /* before there is a request: */
             struct context *context;
@@ -92,6 +92,7 @@ enum completion_kind {
     COMPLETION_QUEUED, /* of a request that was queued */
     COMPLETION_PROMPT, /* the same, and counted in context.prompt */
     COMPLETION_POLL,
+    COMPLETION_STREAM,
     COMPLETION_CARRIED, /* the request stands for an event that was there at once */
 };
 

@@ -7,7 +7,7 @@
 #include "linux.h"
 #include "native.h"
 #include "pin.h"
-#include "polls.h"
+#include "waiting.h"
 #include "ring.h"
 #include "stats.h"
 #include "submit.h"
@@ -78,7 +78,7 @@ int linux__destroy(unsigned long ctx)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (context__in_place(c) && context__kill(c)) {
         ring__wake_all(c);
-        polls__cancel_all(c);
+        waiting__cancel_all(c);
         wait_for_requests(c);
         context__unmap(c);
         err = 0;

@@ -13,7 +13,7 @@
 #include "linux.h"
 #include "native.h"
 #include "pin.h"
-#include "polls.h"
+#include "waiting.h"
 #include "ring.h"
 #include "submit.h"
 #include "user_memory.h"
@@ -150,7 +150,9 @@ static int pin(struct operation *op, void *face_data)
     completion->file_write = is_file_write(op, type);
     if (completion->file_write)
         atomic_fetch_add_explicit(&writes, 1, memory_order_seq_cst);
-    completion->kind = op->kind == OPERATION_POLL ? COMPLETION_POLL : COMPLETION_QUEUED;
+    completion->kind = op->kind == OPERATION_POLL ? COMPLETION_POLL
+                       : operation__is_stream(op) ? COMPLETION_STREAM
+                                                  : COMPLETION_QUEUED;
     if (is_prompt(op, completion, type)) {
         completion->kind = COMPLETION_PROMPT;
         atomic_fetch_add_explicit(&c->prompt, 1, memory_order_relaxed);
@@ -170,15 +172,20 @@ static void unpin(struct operation *op, void *face_data)
     write_over(completion);
 }
 
-/* All signals are blocked: see engine.c. */
+static bool waits(const struct completion *completion)
+{
+    return completion->kind == COMPLETION_POLL || completion->kind == COMPLETION_STREAM;
+}
+
+/* All signals are blocked: see engine/completion.h. */
 static void publish(struct request *r, ssize_t result)
 {
     struct context *c = r->cookie;
 
-    if (completion_of(r)->kind == COMPLETION_POLL) {
-        polls__remove(c, r);
-        r->result = result == -ECANCELED ? 0 : result;
-    }
+    if (waits(completion_of(r)))
+        waiting__remove(c, r);
+    if (completion_of(r)->kind == COMPLETION_POLL && result == -ECANCELED)
+        r->result = 0;
     pin__put(r->operation.fd);
     write_over(completion_of(r));
     ring__publish(c, r);
@@ -197,13 +204,13 @@ static void remember(struct context *c, struct request_id id)
                           memory_order_release); /* what is in the request, see help_one() */
 }
 
-static int watch(struct context *c, struct request *r)
+static int list(struct context *c, struct request *r)
 {
     sigset_t mask;
     int err;
 
     pool__signals_block(&mask);
-    err = polls__add(c, r);
+    err = waiting__add(c, r);
     if (err) {
         unpin(&r->operation, r->face_data);
         engine__drop(r);
@@ -218,6 +225,7 @@ static int start(struct context *c, struct submission *s, struct batch *batch,
     struct completion *completion = (struct completion *)(void *)s->face_data;
     bool refused;
     ssize_t result;
+    int err = 0;
 
     s->face = &face;
     s->cookie = c;
@@ -230,11 +238,13 @@ static int start(struct context *c, struct submission *s, struct batch *batch,
             (struct linux_event){completion->data, completion->object, (int64_t)result, 0};
         return 0;
     }
-    if (s->operation.kind == OPERATION_POLL)
-        return watch(c, outcome->request);
-    remember(c, request__id(outcome->request));
-    engine__add(batch, outcome->request);
-    return 0;
+    if (waits(completion))
+        err = list(c, outcome->request);
+    else
+        remember(c, request__id(outcome->request));
+    if (err == 0 && s->operation.kind != OPERATION_POLL)
+        engine__add(batch, outcome->request);
+    return err;
 }
 
 /* 0: accepted.  A slot and the context are kept for it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A set of descriptors of which the kernel tells which are ready.
- * readiness_epoll.c (Linux), readiness_none.c.
+ * readiness_epoll.c (Linux), readiness_poll.c (POSIX).
  */
 #ifndef UAIO_OS_READINESS_H
 #define UAIO_OS_READINESS_H
@@ -13,16 +13,20 @@ struct readiness {
     unsigned conditions; /* as of poll() */
 };
 
-/* A set (>= 0), or -errno. */
+/* A set, by a descriptor of its own, or -errno. */
 int uaio__readiness_open(void);
 void uaio__readiness_close(int set);
 
-/* Report the descriptor once, when it has any of the conditions; at any time,
- * also while another thread waits.  0 or -errno. */
-int uaio__readiness_add(int set, int fd, unsigned conditions, uint64_t tag);
-void uaio__readiness_remove(int set, int fd);
+/*
+ * Report the descriptor once, when it has any of the conditions, in place of an
+ * earlier watch of the same; also while another thread waits.  0 or -errno:
+ * -EPERM if it cannot be waited for.  [one thread at a time]
+ */
+int uaio__readiness_watch(int set, int fd, unsigned conditions, uint64_t tag);
+void uaio__readiness_unwatch(int set, int fd);
 
-/* Up to `max` that are ready; 0 after `timeout_ms` without any. */
+/* Up to `max` that are ready; 0 after `timeout_ms` without any.  For one
+ * thread. */
 int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_ms);
 
 #endif

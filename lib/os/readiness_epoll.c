@@ -3,6 +3,7 @@
 #include "readiness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -15,10 +16,19 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI && EPOLLOUT == POLLOUT &
 
 #define CONDITIONS 0xffffu /* those of poll(): above are epoll's own switches */
 
+#define LOWEST_NUMBER 512 /* out of the way of select(), and of open()'s lowest number */
+
 int uaio__readiness_open(void)
 {
-    int set = epoll_create1(EPOLL_CLOEXEC);
-    return set < 0 ? -errno : set;
+    int set = epoll_create1(EPOLL_CLOEXEC), high;
+
+    if (set < 0)
+        return -errno;
+    high = fcntl(set, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
+    if (high < 0)
+        return set;
+    close(set);
+    return high;
 }
 
 void uaio__readiness_close(int set)
@@ -26,16 +36,23 @@ void uaio__readiness_close(int set)
     close(set);
 }
 
-int uaio__readiness_add(int set, int fd, unsigned conditions, uint64_t tag)
+/* A watch that has reported stays in the kernel's set, asleep, until its file is
+ * closed: for a descriptor that is used again this is one call. */
+int uaio__readiness_watch(int set, int fd, unsigned conditions, uint64_t tag)
 {
     struct epoll_event event = {
         .events = (conditions & CONDITIONS) | EPOLLONESHOT,
         .data.u64 = tag,
     };
-    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+
+    if (epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    if (errno == ENOENT && epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    return -errno;
 }
 
-void uaio__readiness_remove(int set, int fd)
+void uaio__readiness_unwatch(int set, int fd)
 {
     struct epoll_event unused = {0};
     epoll_ctl(set, EPOLL_CTL_DEL, fd, &unused);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "polls.h"
+#include "waiting.h"
 #include "engine.h"
 #include "os/thread.h"
 
@@ -17,49 +17,56 @@ static struct request *request_of(struct queue_node *node)
  * [all signals blocked] Listed and watched in one step: who cancels finds it
  * only then, and who destroys the context after that finds it, too.
  */
-int polls__add(struct context *c, struct request *r)
+int waiting__add(struct context *c, struct request *r)
 {
     int err = -EINVAL;
 
-    pthread_mutex_lock(&c->polls_lock);
+    pthread_mutex_lock(&c->waiting_lock);
     if (context__alive(c)) {
-        queue_push_back(&c->polls, &completion_of(r)->node);
-        err = engine__watch(r);
+        queue_push_back(&c->waiting, &completion_of(r)->node);
+        err = r->operation.kind == OPERATION_POLL ? engine__watch(r) : 0;
         if (err)
             queue_remove(&completion_of(r)->node);
     }
-    pthread_mutex_unlock(&c->polls_lock);
+    pthread_mutex_unlock(&c->waiting_lock);
     return err;
 }
 
-void polls__remove(struct context *c, struct request *r)
+void waiting__remove(struct context *c, struct request *r)
 {
-    pthread_mutex_lock(&c->polls_lock);
+    pthread_mutex_lock(&c->waiting_lock);
     queue_remove(&completion_of(r)->node);
-    pthread_mutex_unlock(&c->polls_lock);
+    pthread_mutex_unlock(&c->waiting_lock);
 }
 
-/* The id of the first that is of that iocb (0: of any) and not yet ready. */
+/* Has it not been claimed by a worker, nor come to its end? */
+static bool is_cancellable(enum request_state state)
+{
+    return state == REQUEST_HELD || state == REQUEST_WAITING || state == REQUEST_TRYING ||
+           state == REQUEST_QUEUED;
+}
+
+/* The id of the first that is of that iocb (0: of any) and not yet over. */
 static bool find(struct context *c, uint64_t object, struct request_id *id)
 {
     bool found = false;
     sigset_t mask;
 
     pool__signals_block(&mask);
-    pthread_mutex_lock(&c->polls_lock);
-    for (struct queue_node *node = queue_first(&c->polls); node && !found;
-         node = queue_next(&c->polls, node)) {
+    pthread_mutex_lock(&c->waiting_lock);
+    for (struct queue_node *node = queue_first(&c->waiting); node && !found;
+         node = queue_next(&c->waiting, node)) {
         struct request *r = request_of(node);
         *id = request__id(r);
         found = (object == 0 || completion_of(r)->object == object) &&
-                request__state(r, id->generation) == REQUEST_WAITING;
+                is_cancellable(request__state(r, id->generation));
     }
-    pthread_mutex_unlock(&c->polls_lock);
+    pthread_mutex_unlock(&c->waiting_lock);
     pool__signals_restore(&mask);
     return found;
 }
 
-bool polls__cancel(struct context *c, uint64_t object)
+bool waiting__cancel(struct context *c, uint64_t object)
 {
     struct request_id id;
 
@@ -69,8 +76,8 @@ bool polls__cancel(struct context *c, uint64_t object)
     return false;
 }
 
-void polls__cancel_all(struct context *c)
+void waiting__cancel_all(struct context *c)
 {
-    while (polls__cancel(c, 0))
+    while (waiting__cancel(c, 0))
         ;
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a request, whoever brings it about: publish, retire, notify.
+ *
+ *   completion__guard()
+ *     ... move the request to PUBLISHING ...
+ *     completion__publish()     the caller has the result, waiters are awake
+ *     leave the pool            completion__retire(), or a worker's leave()
+ *   completion__unguard()
+ *   completion__tell()          notification, with nothing held any more
+ *
+ * The thread that owns the end of a request, from claiming it until it has
+ * left the pool, must not run a signal handler meanwhile: that may wait for
+ * this request, or for one behind it.  Nor be cancelled.  Workers never do
+ * either; a thread of the program that helps or cancels puts both off.
+ */
+#ifndef UAIO_COMPLETION_H
+#define UAIO_COMPLETION_H
+
+#include "request.h"
+
+struct guard {
+    sigset_t mask;
+    int cancel;
+};
+
+void completion__guard(struct guard *guard);
+void completion__unguard(const struct guard *guard);
+
+/*
+ * Publish and wake, in this order; the caller has moved the request to
+ * PUBLISHING.  See request.h on what may be touched after that.
+ */
+void completion__publish(struct request *r, ssize_t result);
+
+/* It leaves the pool now; the caller still holds it, until completion__tell(). */
+void completion__retire(struct pool *pool, struct request *r);
+
+/* Notify, and let go of the request. */
+void completion__tell(struct request *r);
+
+/* The same for a chain, linked by job.posted. */
+void completion__tell_all(struct pool_job *chain);
+
+#endif

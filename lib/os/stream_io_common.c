@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What of stream_io.h is the same on all systems. */
+#include "stream_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOWEST_NUMBER 512 /* out of the way of select(), and of open()'s lowest number */
+
+static int open_number(const char *directory, int fd, int flags)
+{
+    char path[64], digits[16];
+    char *at = digits + sizeof digits;
+
+    *--at = '\0';
+    do
+        *--at = (char)('0' + fd % 10);
+    while (fd /= 10);
+    strcpy(path, directory);
+    strcat(path, at);
+    return open(path, flags);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_rdev == b->st_rdev;
+}
+
+/* Some systems duplicate the descriptor in place of opening the file again;
+ * and to open the master side of a terminal makes another one. */
+static bool is_reopened(int fd, const struct stat *original)
+{
+    struct stat st;
+    int status = fcntl(fd, F_GETFL);
+
+    return status >= 0 && status & O_NONBLOCK && fstat(fd, &st) == 0 && same_file(&st, original);
+}
+
+static int move_up(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
+
+    if (high < 0)
+        return fd;
+    close(fd);
+    return high;
+}
+
+int uaio__reopen_nonblocking(int fd, bool for_write)
+{
+    int flags = (for_write ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    struct stat st;
+    int again;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (!S_ISFIFO(st.st_mode) && !(S_ISCHR(st.st_mode) && isatty(fd)))
+        return -EOPNOTSUPP;
+    again = open_number("/proc/self/fd/", fd, flags);
+    if (again < 0)
+        again = open_number("/dev/fd/", fd, flags);
+    if (again < 0)
+        return -errno;
+    if (!is_reopened(again, &st)) {
+        close(again);
+        return -EOPNOTSUPP;
+    }
+    return move_up(again);
+}
+
+void uaio__take_sigpipe(void)
+{
+    sigset_t set;
+    int signal;
+
+    if (sigpending(&set) != 0 || !sigismember(&set, SIGPIPE))
+        return;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigwait(&set, &signal);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream_io.h on Linux.  RWF_NOWAIT serves sockets, pipes, eventfds and
+ * timerfds (of kernels from 5.x to 6.4 on, one after the other); sockets always
+ * had MSG_DONTWAIT.
+ */
+#define _GNU_SOURCE
+#include "stream_io.h"
+#include "positioned.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#ifndef RWF_NOWAIT
+# define RWF_NOWAIT 0x00000008
+#endif
+
+/* Is it the flag that was refused, or the call?  Sandboxes say EPERM. */
+static bool is_unsupported(int err)
+{
+    return err == EOPNOTSUPP || err == ENOSYS || err == EPERM;
+}
+
+static ssize_t result_of(ssize_t n)
+{
+    if (n >= 0)
+        return n;
+    return errno == ENOTSOCK ? -EOPNOTSUPP : -errno;
+}
+
+ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)to, .msg_iovlen = (size_t)n};
+    ssize_t done = uaio__readv(fd, to, n, -1, flags | RWF_NOWAIT);
+
+    if (done >= 0 || !is_unsupported(errno) || flags)
+        return done >= 0 ? done : -errno;
+    return result_of(recvmsg(fd, &message, MSG_DONTWAIT));
+}
+
+ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)from, .msg_iovlen = (size_t)n};
+    ssize_t done = uaio__writev(fd, from, n, -1, flags | RWF_NOWAIT, false);
+
+    if (done >= 0 || !is_unsupported(errno) || flags)
+        return done >= 0 ? done : -errno;
+    return result_of(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
