@@ -816,6 +816,11 @@ static void run_here(struct stand_in *here)
     pthread_setcancelstate(cancel, NULL);
 }
 
+bool pool__stands_in(const struct pool *pool)
+{
+    return standing_in == pool;
+}
+
 /*
  * No thread can be had: run what is queued in this one.  A job that posts
  * again from within leaves that to the loop that is already running.

@@ -207,6 +207,10 @@ void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *old
  */
 void pool__arrive(struct pool *pool, struct pool_job *job);
 
+/* Does this thread, no worker, run the pool's jobs at the moment, for want of
+ * threads?  Async-signal-safe. */
+bool pool__stands_in(const struct pool *pool);
+
 /* Take back a job that is still queued: true, and it will not run. */
 bool pool__withdraw(struct pool *pool, struct pool_job *job);
 

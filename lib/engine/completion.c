@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "completion.h"
+#include "descriptor.h"
 #include "list.h"
 #include "notify.h"
 #include "order.h"
@@ -36,6 +37,8 @@ void completion__publish(struct request *r, ssize_t result)
         r->group = NULL; /* over now, not after its notification */
     operation__discard(&r->operation);
     r->face->publish(r, result);
+    if (r->numbered) /* after that: a close that sees none in use need not wait */
+        descriptor__end(r->operation.fd);
     request__advance(r, REQUEST_PUBLISHING, REQUEST_DONE);
     wait__wake(r);
     if (list && list->list.waited)

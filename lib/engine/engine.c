@@ -2,6 +2,7 @@
 #include "engine.h"
 #include "completion.h"
 #include "config.h"
+#include "descriptor.h"
 #include "process.h"
 #include "order.h"
 #include "poller.h"
@@ -76,6 +77,7 @@ static void reset(void)
     order__reset();
     wait__reset();
     poller__reset();
+    descriptor__reset();
     make_pools();
     uaio__stats_reset();
 }
@@ -216,6 +218,8 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     r->cookie = s->cookie;
     r->operation = s->operation;
     r->notice = s->notice;
+    r->numbered = s->numbered;
+    r->generation = s->generation;
     r->polled = operation__is_stream(&s->operation);
     if (r->polled)
         poller__use();
@@ -252,7 +256,7 @@ static ssize_t prepare_operation(struct submission *s, bool *refused)
 static ssize_t pin(struct submission *s, bool *refused)
 {
     struct operation *op = &s->operation;
-    int answer = s->face->pin ? s->face->pin(op, s->face_data) : 0;
+    int answer = s->face->pin(op, s->face_data);
 
     if (answer > 0)
         return operation__run(op);
@@ -268,13 +272,23 @@ static ssize_t count_over(const struct submission *s, ssize_t result)
     return result;
 }
 
+/* It will run on the number that the program uses. */
+static ssize_t use_number(struct submission *s, bool *refused)
+{
+    s->numbered = descriptor__begin(s->operation.fd, &s->generation);
+    if (s->numbered)
+        return OPERATION_PENDING;
+    *refused = operation__is_sync(&s->operation);
+    return -EBADF;
+}
+
 static ssize_t prepare(struct submission *s, struct request **request, bool *refused)
 {
     uint32_t stamp = operation__is_sync(&s->operation) ? order__stamp_sync() : 0;
     ssize_t result = prepare_operation(s, refused);
 
     if (!*refused && result == OPERATION_PENDING)
-        result = pin(s, refused);
+        result = s->face->pin ? pin(s, refused) : use_number(s, refused);
     if (*refused)
         return result;
     uaio__count(counter_of(&s->operation));
@@ -283,6 +297,8 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     *request = make_request(s, result);
     if (!*request) {
         *refused = true;
+        if (s->numbered)
+            descriptor__end(s->operation.fd);
         if (s->face->unpin)
             s->face->unpin(&s->operation, s->face_data);
         return -EAGAIN;
@@ -566,8 +582,9 @@ enum cancel_result engine__cancel(struct request_id id)
 struct sweep {
     struct pool_job *ended; /* chained by `posted`, which is free by now */
     bool cancelled;
-    bool running;
     bool unsettled;
+    bool running;
+    struct request_id running_id; /* one of them */
 };
 
 /* [pool.lock] */
@@ -577,8 +594,10 @@ static void sweep_one(struct sweep *sweep, struct request *r)
 
     for (;;) {
         enum request_state state = request__state(r, generation);
-        if (state == REQUEST_RUNNING)
+        if (state == REQUEST_RUNNING) {
             sweep->running = true;
+            sweep->running_id = request__id(r);
+        }
         if (is_unsettled(state))
             sweep->unsettled = true;
         if (state != REQUEST_HELD && state != REQUEST_QUEUED && state != REQUEST_WAITING)
@@ -591,7 +610,8 @@ static void sweep_one(struct sweep *sweep, struct request *r)
     }
 }
 
-/* One pass; what it ended is still to be told. */
+/* One pass; what it ended is still to be told.  Of that face, or, with NULL,
+ * all that use the number; which are a closed file's if none of them goes on. */
 static struct sweep sweep_all(int fd, const struct request_face *face)
 {
     struct sweep sweep = {0};
@@ -600,8 +620,10 @@ static struct sweep sweep_all(int fd, const struct request_face *face)
     completion__guard(&guard);
     pool__enter(&pool, NULL);
     for (struct request *r = order__first(fd); r; r = order__next(r))
-        if (r->face == face)
+        if (face ? r->face == face : r->numbered)
             sweep_one(&sweep, r);
+    if (!face && !sweep.running && !sweep.unsettled)
+        order__detach(fd);
     pool__exit(&pool, NULL);
     for (struct pool_job *job = sweep.ended; job; job = job->posted)
         if (finish_cancelled(request__of_job(job)))
@@ -625,6 +647,63 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
         let_settle(round);
     }
     return sweep.running ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+static void await(struct request_id id)
+{
+    const struct request *r = request__at(id);
+    struct wait w;
+
+    wait__begin(&w);
+    wait__watch(&w, id);
+    for (;;) {
+        unsigned sequence = wait__sequence(&w);
+        enum request_state state = request__state(r, id.generation);
+        if (state != REQUEST_RUNNING && state != REQUEST_PUBLISHING)
+            break;
+        wait__sleep(&w, sequence, WAIT_FOREVER);
+    }
+    wait__end(&w);
+}
+
+/*
+ * What runs is waited for, as the file that it runs on is the number's.  But not
+ * by a handler that interrupts the thread that runs it, for want of others: the
+ * system call has been entered, or fails.
+ */
+static void end_all(int fd)
+{
+    for (unsigned round = 0;; round++) {
+        struct sweep sweep = sweep_all(fd, NULL);
+        completion__tell_all(pool__reversed(sweep.ended));
+        if (sweep.unsettled)
+            let_settle(round);
+        else if (sweep.running && !pool__stands_in(&pool))
+            await(sweep.running_id);
+        else
+            return;
+    }
+}
+
+bool engine__closing(int fd)
+{
+    int saved = errno, cancel;
+
+    if (!uaio__stats_own())
+        return false;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    descriptor__closing(fd);
+    end_all(fd);
+    pthread_setcancelstate(cancel, &(int){0});
+    errno = saved;
+    return true;
+}
+
+void engine__closed(int fd)
+{
+    descriptor__closed(fd);
 }
 
 /* ---- tuning -------------------------------------------------------------- */

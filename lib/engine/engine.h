@@ -27,7 +27,9 @@ struct submission {
     struct notice notice;
     const struct request_face *face;
     void *cookie;
-    struct request *list;                                    /* which it joins, or NULL */
+    struct request *list; /* which it joins, or NULL */
+    bool numbered;        /* the engine's, as in struct request ... */
+    uint16_t generation;  /* ... the same */
     _Alignas(8) unsigned char face_data[REQUEST_FACE_BYTES]; /* copied, if there is no notice */
 };
 
@@ -100,6 +102,16 @@ enum cancel_result engine__cancel(struct request_id id);
 
 /* All requests of the face on the descriptor, together. */
 enum cancel_result engine__cancel_all(int fd, const struct request_face *face);
+
+/*
+ * Around a close of a descriptor that is in use (descriptor__in_use()): end the
+ * requests that run on that number, cancelled or finished, and refuse new ones
+ * until engine__closed().  False: this is not the process that made them, and
+ * there is nothing to do.  Async-signal-safe but for callbacks (SIGEV_THREAD),
+ * which may need a thread to be made.
+ */
+bool engine__closing(int fd);
+void engine__closed(int fd);
 
 /* glibc's aio_init(): settings from the environment go before these.
  * Negative: no change. */

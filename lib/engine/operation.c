@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "operation.h"
+#include "descriptor.h"
 #include "io_priority.h"
 #include "positioned.h"
 #include "stream_io.h"
@@ -235,8 +236,10 @@ static bool reopen(struct operation *op)
         return false;
     again = uaio__reopen_nonblocking(op->fd, op->kind == OPERATION_WRITE);
     op->reopened = again >= 0;
-    if (op->reopened)
+    if (op->reopened) {
+        descriptor__own(again);
         op->again = again;
+    }
     return op->reopened;
 }
 
@@ -264,6 +267,8 @@ ssize_t operation__attempt(struct operation *op)
     int cancel;
     ssize_t result = OPERATION_PENDING;
 
+    if (op->closed)
+        return -ECANCELED;
     if (op->must_wait)
         return result;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
@@ -316,6 +321,8 @@ ssize_t operation__run(struct operation *op)
     int cancel, previous = -1;
     ssize_t n;
 
+    if (op->closed)
+        return -ECANCELED;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (op->ioprio)
         previous = uaio__io_priority_set(op->ioprio);
@@ -328,8 +335,10 @@ ssize_t operation__run(struct operation *op)
 
 void operation__discard(struct operation *op)
 {
-    if (op->reopened)
+    if (op->reopened) {
+        descriptor__disown(op->again);
         close(op->again);
+    }
     op->reopened = false;
     if (!op->vectored)
         return;

@@ -52,6 +52,7 @@ struct operation {
     bool vectored : 1;   /* `vector` in place of `buffer` */
     bool barrier : 1;    /* a sync that covers what was submitted before it */
     bool reopened : 1;   /* of a stream: `again` is open */
+    bool closed : 1;     /* its descriptor was closed before it was queued */
     bool must_wait : 1;  /* of a stream: no attempt is possible that does not wait */
     uint16_t ioprio;     /* the I/O priority to run with, or 0 for the thread's own */
     union {

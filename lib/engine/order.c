@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "order.h"
+#include "descriptor.h"
 #include "poller.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@ struct lane {
     int fd;
     uint32_t serial; /* tells this lane from a later one of the same fd */
     enum identity identity;
+    bool watched;              /* the poller knows of it */
+    bool detached;             /* not found by fd any more: it is closed */
     struct file_identity file; /* if KNOWN */
     struct queue requests;     /* all in flight, oldest first */
     struct turn turn[DIRECTIONS];
@@ -145,6 +148,7 @@ static struct lane *open_lane(int fd)
     lane->fd = fd;
     lane->serial = ++order.serial;
     lane->identity = UNKNOWN;
+    lane->watched = lane->detached = false;
     queue_init(&lane->requests);
     queue_init(&lane->syncs);
     for (int d = 0; d < DIRECTIONS; d++) {
@@ -168,13 +172,21 @@ static void identify(struct lane *lane, const struct file_identity *file)
     }
 }
 
-static void close_lane(struct lane *lane)
+static void leave_fd(struct lane *lane)
 {
     struct lane **at = fd_bucket(lane->fd);
 
     while (*at != lane)
         at = &(*at)->next_same_fd;
     *at = lane->next_same_fd;
+}
+
+static void close_lane(struct lane *lane)
+{
+    struct lane **at;
+
+    if (!lane->detached)
+        leave_fd(lane);
     if (lane->identity == UNKNOWN)
         queue_remove(&lane->unknown_node);
     if (lane->identity == KNOWN) {
@@ -267,9 +279,10 @@ static void watch(struct pool *pool, struct lane *lane)
     for (int d = 0; d < DIRECTIONS; d++)
         if (waits(lane->turn[d].owner))
             conditions |= conditions_for[d];
-    if (conditions == 0)
+    if (conditions == 0 || lane->detached)
         return;
     err = poller__watch(lane->fd, conditions, tag_of(lane));
+    lane->watched = true;
     if (err == 0 || err == -ENXIO) /* who starts the thread comes here again */
         return;
     for (int d = 0; d < DIRECTIONS; d++)
@@ -498,6 +511,7 @@ void order__arrive(struct pool *pool, struct request *r)
         return;
     }
     r->arrival = ++order.arrival;
+    r->operation.closed = r->numbered && !descriptor__is_current(lane->fd, r->generation);
     queue_push_back(&lane->requests, &r->lane_node);
     if (r->operation.barrier)
         arrive_sync(pool, r);
@@ -528,6 +542,19 @@ void order__leave(struct pool *pool, struct request *r, ssize_t result)
         advance_syncs(pool, lane);
     if (queue_empty(&lane->requests))
         close_lane(lane);
+}
+
+void order__detach(int fd)
+{
+    struct lane *lane = find(fd);
+
+    if (!lane)
+        return;
+    if (lane->watched)
+        poller__unwatch(fd);
+    identify(lane, NULL); /* nobody need look what it was */
+    leave_fd(lane);
+    lane->detached = true;
 }
 
 void order__reset(void)

@@ -75,6 +75,10 @@ void order__unpoll(struct pool *pool, struct request *r);
 struct pool_job *order__ready(struct pool *pool, uint64_t tag, unsigned conditions,
                               struct pool_job *chain);
 
+/* The descriptor is closed, and no request of it is to be performed any more:
+ * later ones of that number form another lane. */
+void order__detach(int fd);
+
 /* In a forked child: there are no lanes. */
 void order__reset(void);
 

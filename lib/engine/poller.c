@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "poller.h"
+#include "descriptor.h"
 #include "engine.h"
 #include "readiness.h"
 #include "os/thread.h"
@@ -65,6 +66,7 @@ static bool may_end(int set, bool broken)
     /* acquire: pairs with poller__unuse(); what the last user did is done. */
     end = broken || atomic_load_explicit(&poller.users, memory_order_acquire) == 0;
     if (end) {
+        descriptor__disown(set);
         if (!broken)
             uaio__readiness_close(set);
         set_is(-1);
@@ -123,8 +125,10 @@ static int start(void)
 
     if (set < 0)
         return set;
+    descriptor__own(set);
     err = pool__thread_start(poller_main, (void *)(intptr_t)set, STACK_BYTES);
     if (err) {
+        descriptor__disown(set);
         uaio__readiness_close(set);
         return err;
     }
@@ -185,15 +189,12 @@ void poller__unwatch(int fd)
     pthread_mutex_unlock(&poller.lock);
 }
 
-bool poller__owns(int fd)
-{
-    return fd >= 0 && fd == the_set();
-}
-
 void poller__reset(void)
 {
-    if (the_set() >= 0)
+    if (the_set() >= 0) {
+        descriptor__disown(the_set());
         uaio__readiness_close(the_set());
+    }
     set_is(-1);
     atomic_store_explicit(&poller.users, 0, memory_order_relaxed);
     pthread_mutex_init(&poller.starting, NULL);

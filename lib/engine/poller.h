@@ -52,9 +52,6 @@ uint32_t poller__lane_index(uint64_t tag);
 /* Before the descriptor is closed. */
 void poller__unwatch(int fd);
 
-/* Is it a descriptor of the poller's own, which the program should not close? */
-bool poller__owns(int fd);
-
 /* In a forked child: nothing waits, and the parent's set is not ours. */
 void poller__reset(void);
 

@@ -157,16 +157,22 @@ struct request {
                             notification, not after */
         } list;
     };
-    uint32_t arrival; /* pool.lock; place in the order of arrival */
-    uint32_t stamp;   /* of order__stamp(): when a sync was submitted, or when
+    uint32_t arrival;    /* pool.lock; place in the order of arrival */
+    uint32_t stamp;      /* of order__stamp(): when a sync was submitted, or when
                                          a request failed */
-    bool parked;      /* pool.lock; job.node is in one of the lane's queues ... */
-    bool held_back;   /* pool.lock; ... and counts for pool__hold() */
-    bool polled;      /* pool.lock; it waits for readiness, not in a worker */
-    bool barrier;     /* pool.lock; a sync that is held; its barrier_node is listed */
-    bool counted;     /* its owner's; it is one of in_flight */
-    bool over;        /* immutable after submit; done by engine__prepare() */
-    ssize_t result;   /* its owner's, from PUBLISHING on */
+    uint16_t generation; /* immutable after submit; of the descriptor, if `numbered` */
+    /* pool.lock: */
+    bool parked : 1;    /* job.node is in one of the lane's queues ... */
+    bool held_back : 1; /* ... and counts for pool__hold() */
+    bool polled : 1;    /* it waits for readiness, not in a worker */
+    bool barrier : 1;   /* a sync that is held; its barrier_node is listed */
+    /* immutable after submit: */
+    struct {
+        bool over : 1;     /* done by engine__prepare() */
+        bool numbered : 1; /* it uses the program's own descriptor, see descriptor.h */
+    };
+    bool counted;   /* its owner's; it is one of in_flight */
+    ssize_t result; /* its owner's, from PUBLISHING on */
 };
 
 static inline struct request *request__of_job(struct pool_job *job)

@@ -1,34 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What closes a descriptor, or makes its number mean another file: the pins of
- * native AIO (pin.h) are told, and kept from being closed by programs that
- * close all there may be.
+ * What closes a descriptor, or makes its number mean another file: the requests
+ * that use the number are ended first (engine__closing()), the pins of native
+ * AIO (pin.h) are told, and both faces' own descriptors are kept from being
+ * closed by programs that close all there may be.
  *
- * A close of a number that has no pin costs a look into a table.  All of these
- * are as async-signal-safe as libc's, and cancellation points where libc's are:
- * libc's own functions are called, found before main().
+ * A close of a number that has neither costs a look into two tables.  All of
+ * these are as async-signal-safe as libc's, and cancellation points where libc's
+ * are: libc's own functions are called, found before main().
  */
 #define _GNU_SOURCE
-#include "pin.h"
+#include "descriptor.h"
+#include "engine.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
 
-#ifndef SYS_close_range
-# define SYS_close_range 436
+#ifdef UAIO_LINUX_FACE
+# include "pin.h"
+#else /* no pins */
+static inline bool pin__is(int fd)
+{
+    return (void)fd, false;
+}
+
+static inline void pin__closing(int fd)
+{
+    (void)fd;
+}
+
+static inline int pin__next(int fd)
+{
+    return (void)fd, -1;
+}
+
+static inline int pin__origin(int pin)
+{
+    return (void)pin, -1;
+}
+
+static inline void pin__closings_are_told(void)
+{
+}
 #endif
 
-__attribute__((visibility("hidden"))) long uaio__system_call(long number, ...);
+/* ---- libc's own ---------------------------------------------------------------- */
 
 static int (*libc_close)(int fd);
 static int (*libc_fclose)(FILE *stream);
+static int (*libc_dup2)(int fd, int onto);
+static int (*libc_dup3)(int fd, int onto, int flags);
+static int (*libc_close_range)(unsigned first, unsigned last, int flags);
 
 static void find(const char *name, void *function, size_t nbytes)
 {
@@ -39,10 +69,22 @@ static void find(const char *name, void *function, size_t nbytes)
 
 __attribute__((constructor)) static void find_libc(void)
 {
-    find("close", &libc_close, sizeof libc_close);
     find("fclose", &libc_fclose, sizeof libc_fclose);
+    find("dup2", &libc_dup2, sizeof libc_dup2);
+    find("dup3", &libc_dup3, sizeof libc_dup3);
+    find("close_range", &libc_close_range, sizeof libc_close_range);
+    find("close", &libc_close, sizeof libc_close); /* the last: see below */
     pin__closings_are_told();
 }
+
+/* Another library's constructor may come before ours. */
+static inline void need_libc(void)
+{
+    if (!libc_close)
+        find_libc();
+}
+
+/* ---- what has to do with us ------------------------------------------------------ */
 
 static int refuse(int err)
 {
@@ -50,83 +92,146 @@ static int refuse(int err)
     return -1;
 }
 
+/* Nothing that the program knows of. */
+static inline bool is_hidden(int fd)
+{
+    return descriptor__is_own(fd) || pin__is(fd);
+}
+
+static void end_closing(void *fd)
+{
+    engine__closed(*(int *)fd);
+}
+
+static int close_in_use(int fd)
+{
+    int result;
+
+    if (!engine__closing(fd))
+        return libc_close(fd);
+    pthread_cleanup_push(end_closing, &fd); /* it is a cancellation point */
+    result = libc_close(fd);
+    pthread_cleanup_pop(1);
+    return result;
+}
+
 PUBLIC int close(int fd)
 {
-    if (pin__is(fd))
-        return refuse(EBADF); /* the program knows of none with that number */
+    need_libc();
+    if (is_hidden(fd))
+        return refuse(EBADF);
     pin__closing(fd);
-    return libc_close ? libc_close(fd) : (int)uaio__system_call(SYS_close, fd);
+    return descriptor__in_use(fd) ? close_in_use(fd) : libc_close(fd);
 }
 
 PUBLIC int fclose(FILE *stream)
 {
-    int saved = errno;
+    int saved = errno, fd = fileno(stream), result;
+    bool in_use = descriptor__in_use(fd);
 
-    if (!libc_fclose)
-        find_libc(); /* called by another library's constructor */
-    pin__closing(fileno(stream));
+    need_libc();
+    pin__closing(fd);
     errno = saved;
-    return libc_fclose(stream);
+    in_use = in_use && engine__closing(fd);
+    result = libc_fclose(stream);
+    if (in_use)
+        engine__closed(fd);
+    return result;
 }
 
-/* Onto a pin: what the kernel says of a number that is just being opened. */
+/* ---- onto a number ----------------------------------------------------------------- */
+
+/* Will `onto` be closed?  Not if the call fails. */
+static bool begin_replacing(int fd, int onto)
+{
+    if (fd == onto)
+        return false;
+    pin__closing(onto);
+    return descriptor__in_use(onto) && fcntl(fd, F_GETFD) >= 0 && engine__closing(onto);
+}
+
+/* Onto our own: what the kernel says of a number that is just being opened. */
 PUBLIC int dup2(int fd, int onto)
 {
-    if (pin__is(onto))
+    bool in_use;
+    int result;
+
+    need_libc();
+    if (is_hidden(onto))
         return refuse(EBUSY);
-    if (fd != onto)
-        pin__closing(onto);
-#ifdef SYS_dup2
-    return (int)uaio__system_call(SYS_dup2, fd, onto);
-#else
-    if (fd == onto)
-        return (int)uaio__system_call(SYS_fcntl, fd, 1 /* F_GETFD */) < 0 ? -1 : fd;
-    return (int)uaio__system_call(SYS_dup3, fd, onto, 0);
-#endif
+    in_use = begin_replacing(fd, onto);
+    result = libc_dup2(fd, onto);
+    if (in_use)
+        engine__closed(onto);
+    return result;
 }
 
 PUBLIC int dup3(int fd, int onto, int flags)
 {
-    if (pin__is(onto))
+    bool in_use;
+    int result;
+
+    need_libc();
+    if (!libc_dup3)
+        return refuse(ENOSYS);
+    if (is_hidden(onto))
         return refuse(EBUSY);
-    if (fd != onto)
-        pin__closing(onto);
-    return (int)uaio__system_call(SYS_dup3, fd, onto, flags);
+    in_use = !(flags & ~O_CLOEXEC) && begin_replacing(fd, onto);
+    result = libc_dup3(fd, onto, flags);
+    if (in_use)
+        engine__closed(onto);
+    return result;
 }
 
 /* ---- ranges ------------------------------------------------------------------ */
 
-static int close_numbers(unsigned first, unsigned last)
+/* The first number from `fd` on that the program is not to close; -1: none. */
+static int next_hidden(int fd)
 {
-    return (int)uaio__system_call(SYS_close_range, first, last, 0);
+    int own = descriptor__next_own(fd, INT_MAX), pin = pin__next(fd);
+
+    return own < 0 || (pin >= 0 && pin < own) ? pin : own;
 }
 
-/* All but the pins, first those that are parked for what is closed here. */
-static int close_around_pins(unsigned first, unsigned last)
+/* Those that are in use one by one, and pins that are parked for what is closed
+ * here. */
+static void close_ours(int first, int last)
 {
-    int pin;
-
-    for (pin = pin__next(0); pin >= 0 && pin < INT_MAX; pin = pin__next(pin + 1)) {
+    for (int fd = descriptor__next_in_use(first, last); fd >= 0 && fd < INT_MAX;
+         fd = descriptor__next_in_use(fd + 1, last))
+        close(fd);
+    for (int pin = pin__next(0); pin >= 0 && pin < INT_MAX; pin = pin__next(pin + 1)) {
         int origin = pin__origin(pin);
-        if (origin >= 0 && (unsigned)origin >= first && (unsigned)origin <= last)
+        if (origin >= first && origin <= last)
             pin__closing(origin);
     }
+}
+
+/* All but what is hidden. */
+static int close_around_hidden(unsigned first, unsigned last)
+{
     while (first <= last && first <= INT_MAX) {
-        pin = pin__next((int)first);
-        if (pin < 0 || (unsigned)pin > last)
-            return close_numbers(first, last);
-        if ((unsigned)pin > first && close_numbers(first, (unsigned)pin - 1) != 0)
+        int hidden = next_hidden((int)first);
+        if (hidden < 0 || (unsigned)hidden > last)
+            return libc_close_range(first, last, 0);
+        if ((unsigned)hidden > first && libc_close_range(first, (unsigned)hidden - 1, 0) != 0)
             return -1;
-        first = (unsigned)pin + 1;
+        first = (unsigned)hidden + 1;
     }
     return 0;
 }
 
+/* With flags nothing is closed, or the process's threads part company. */
 PUBLIC int close_range(unsigned first, unsigned last, int flags)
 {
-    if (flags || first > last || pin__next(0) < 0)
-        return (int)uaio__system_call(SYS_close_range, first, last, flags);
-    return close_around_pins(first, last);
+    need_libc();
+    if (!libc_close_range)
+        return refuse(ENOSYS);
+    if (flags == 0 && first <= last && first <= INT_MAX)
+        close_ours((int)first, last < INT_MAX ? (int)last : INT_MAX);
+    if (flags || first > last || next_hidden(0) < 0)
+        return libc_close_range(first, last, flags);
+    return close_around_hidden(first, last);
 }
 
 /* closefrom() is not to fail: without the system call, one by one. */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What we have to do with each descriptor number: how many requests use it, who
+ * is just closing it, and whether it is one of ours.
+ *
+ * A request that runs on the program's own descriptor (POSIX) names it by its
+ * number, and the number may come to mean another file.  So closing is told to
+ * us (interpose/close_names.c), and
+ *
+ *   a submission counts itself on the number, in the same atomic word in which
+ *   a close announces itself: of the two that meet one sees the other;
+ *   a close that finds the count at 0 has nothing to do with us, and costs two
+ *   loads.  One that does not ends the requests there are (engine__closing())
+ *   while new ones fail with EBADF, and changes the number's generation: a
+ *   request that was counted before, but posted only now, is of the old file.
+ *
+ * A submission that begins after a close has seen 0, and before the kernel has
+ * closed it, is not caught.  It is the program's race: it could as well have
+ * begun when the number meant the next file.
+ *
+ * Numbers that are our own (the poller's, FIFOs opened again) are hidden from
+ * programs that close all that there may be.
+ *
+ * No lock, nothing allocated but pages: async-signal-safe.
+ */
+#ifndef UAIO_DESCRIPTOR_H
+#define UAIO_DESCRIPTOR_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DESCRIPTOR_CHUNK 4096u  /* numbers */
+#define DESCRIPTOR_CHUNKS 1024u /* beyond 4 Mi, nothing is known of a number */
+
+/* atomic: users, closers << 32, own << 47, generation << 48 */
+typedef _Atomic uint64_t descriptor__word;
+
+extern _Atomic(descriptor__word *) descriptor__chunks[DESCRIPTOR_CHUNKS]; /* atomic: set once */
+
+static inline descriptor__word *descriptor__at(int fd)
+{
+    unsigned chunk = (unsigned)fd / DESCRIPTOR_CHUNK;
+    descriptor__word *words;
+
+    if (chunk >= DESCRIPTOR_CHUNKS) /* negative ones, too */
+        return 0;
+    words = atomic_load_explicit(&descriptor__chunks[chunk], memory_order_acquire);
+    return words ? &words[(unsigned)fd % DESCRIPTOR_CHUNK] : 0;
+}
+
+/* Does a request use the number?  seq_cst: pairs with descriptor__begin(). */
+static inline bool descriptor__in_use(int fd)
+{
+    descriptor__word *word = descriptor__at(fd);
+
+    return word && (uint32_t)atomic_load_explicit(word, memory_order_seq_cst) != 0;
+}
+
+/* A request begins to use the number: false, it is just being closed.  The
+ * generation is to be kept. */
+bool descriptor__begin(int fd, uint16_t *generation);
+void descriptor__end(int fd);
+
+/* Is it still the descriptor that it was then? */
+bool descriptor__is_current(int fd, uint16_t generation);
+
+/* Around a close. */
+void descriptor__closing(int fd);
+void descriptor__closed(int fd);
+
+/* A number is ours, until we close it. */
+void descriptor__own(int fd);
+void descriptor__disown(int fd);
+bool descriptor__is_own(int fd);
+
+/* The first number from `fd` to `last` that is in use, or is our own; -1: none. */
+int descriptor__next_in_use(int fd, int last);
+int descriptor__next_own(int fd, int last);
+
+/* In a forked child: no number is in use; ours are closed. */
+void descriptor__reset(void);
+
+#endif
