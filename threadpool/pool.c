@@ -27,6 +27,11 @@
  * of the two marks comes second sees the first and owns the rest.  If the
  * second is the retiring side, the job's inbox link is free again and carries
  * the message.
+ *
+ * Forks.  A job may fork (a callback of the program's, say), and return in the
+ * child: there the pool has been initialised again meanwhile, and knows nothing
+ * of the thread that ran it.  Whoever runs a job notes the pool's generation
+ * first; if it is another one afterwards, he touches nothing.
  */
 #include "pool.h"
 #include "os/thread.h"
@@ -57,7 +62,10 @@ static void stand_in(struct pool *pool);
 
 void pool__init(struct pool *pool, const struct pool_config *config)
 {
+    static atomic_uint generations; /* relaxed: they need only differ */
+
     memset(pool, 0, sizeof *pool);
+    pool->generation = atomic_fetch_add_explicit(&generations, 1, memory_order_relaxed) + 1;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->stopped, NULL);
     for (int c = 0; c < POOL_CLASSES; c++)
@@ -557,6 +565,19 @@ void pool__destroy(struct pool *pool)
 
 /* ---- workers ------------------------------------------------------------- */
 
+/* A thread that runs jobs, as its stack remembers it. */
+struct runner {
+    struct pool *pool;
+    struct pool_worker *worker;
+    unsigned generation;
+};
+
+/* It has come by a fork into a process where it is no worker. */
+static bool is_orphan(const struct runner *self)
+{
+    return self->generation != self->pool->generation;
+}
+
 /* [lock] The worker's job is over, run to its end or not. */
 static void finish_job(struct pool *pool, struct pool_worker *w)
 {
@@ -573,6 +594,7 @@ static void finish_job(struct pool *pool, struct pool_worker *w)
 /* [lock] Run one job, if there is one; the lock is released meanwhile. */
 static bool run_one(struct pool *pool, struct pool_worker *w, bool over_limit)
 {
+    const struct runner self = {pool, w, pool->generation};
     struct errand errand = {NULL, NULL};
     struct pool_job *job = take(pool, over_limit);
 
@@ -587,6 +609,8 @@ static bool run_one(struct pool *pool, struct pool_worker *w, bool over_limit)
     run_errand(pool, &errand);
     pool->hooks->run(pool, job);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* the job may have enabled it */
+    if (is_orphan(&self))
+        pthread_exit(NULL); /* the child's last thread: it ends as from exit(0) */
     pthread_mutex_lock(&pool->lock);
     finish_job(pool, w);
     return true;
@@ -730,24 +754,26 @@ static void end_worker(struct pool *pool, struct pool_worker *w)
 /* A job called pthread_exit(), or was cancelled. */
 static void worker_gone(void *arg)
 {
-    struct pool_worker *w = arg;
-    struct pool *pool = w->pool;
+    const struct runner *self = arg;
     sigset_t mask;
 
+    if (is_orphan(self))
+        return;
     pool__signals_block(&mask);
-    pthread_mutex_lock(&pool->lock);
-    finish_job(pool, w);
-    end_worker(pool, w);
+    pthread_mutex_lock(&self->pool->lock);
+    finish_job(self->pool, self->worker);
+    end_worker(self->pool, self->worker);
 }
 
 static void *worker_main(void *arg)
 {
     struct pool_worker *w = arg;
     struct pool *pool = w->pool;
+    struct runner self = {pool, w, pool->generation};
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pool__thread_settle(pool->name);
-    pthread_cleanup_push(worker_gone, w);
+    pthread_cleanup_push(worker_gone, &self);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         drain(pool);
@@ -766,7 +792,7 @@ static void *worker_main(void *arg)
 }
 
 struct stand_in {
-    struct pool *pool;
+    struct runner runner;
     struct pool *outer; /* what this thread was standing in for before */
     struct pool_worker self;
 };
@@ -778,12 +804,12 @@ static void stand_in_over(void *arg)
     sigset_t mask;
 
     standing_in = here->outer;
-    if (!here->self.job)
+    if (!here->self.job || is_orphan(&here->runner))
         return;
     pool__signals_block(&mask);
-    pthread_mutex_lock(&here->pool->lock);
-    finish_job(here->pool, &here->self);
-    pool__exit(here->pool, &mask); /* sees to the jobs that are left */
+    pthread_mutex_lock(&here->runner.pool->lock);
+    finish_job(here->runner.pool, &here->self);
+    pool__exit(here->runner.pool, &mask); /* sees to the jobs that are left */
 }
 
 /*
@@ -792,7 +818,7 @@ static void stand_in_over(void *arg)
  */
 static void run_here(struct stand_in *here)
 {
-    struct pool *pool = here->pool;
+    struct pool *pool = here->runner.pool;
     sigset_t mask;
     int cancel;
 
@@ -807,10 +833,13 @@ static void run_here(struct stand_in *here)
         pool__signals_restore(&mask);
         pool->hooks->run(pool, job);
         pool__signals_block(&mask);
+        if (is_orphan(&here->runner))
+            break; /* and the child goes on with what is its own */
         pthread_mutex_lock(&pool->lock);
         finish_job(pool, &here->self);
     }
-    pthread_mutex_unlock(&pool->lock);
+    if (!is_orphan(&here->runner))
+        pthread_mutex_unlock(&pool->lock);
     pthread_cleanup_pop(1);
     pool__signals_restore(&mask); /* a handler may post: not before the end */
     pthread_setcancelstate(cancel, NULL);
@@ -827,7 +856,7 @@ bool pool__stands_in(const struct pool *pool)
  */
 static void stand_in(struct pool *pool)
 {
-    struct stand_in here = {.pool = pool, .outer = standing_in};
+    struct stand_in here = {.runner = {pool, NULL, pool->generation}, .outer = standing_in};
 
     if (standing_in != pool)
         run_here(&here);

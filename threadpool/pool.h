@@ -139,6 +139,7 @@ struct pool {
     int64_t spin_ns;         /* [const] for how long; 0: never */
     pthread_cond_t stopped;  /* with lock */
 
+    unsigned generation;            /* [const] another one in a forked child, see pool.c */
     const struct pool_hooks *hooks; /* [const] */
     const char *name;               /* [const] of the threads */
     size_t stack;                   /* [const] bytes, 0: the system's default */

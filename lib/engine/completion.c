@@ -53,16 +53,19 @@ void completion__retire(struct pool *pool, struct request *r)
     pool__retire_now(pool, &r->job);
 }
 
-void completion__tell(struct request *r)
+bool completion__tell(struct request *r)
 {
-    notify__send(r);
+    if (!notify__send(r))
+        return false;
     request__release(r);
+    return true;
 }
 
 void completion__tell_all(struct pool_job *chain)
 {
     for (struct pool_job *job = chain, *next; job; job = next) {
         next = job->posted;
-        completion__tell(request__of_job(job));
+        if (!completion__tell(request__of_job(job)))
+            return;
     }
 }

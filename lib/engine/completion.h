@@ -36,8 +36,8 @@ void completion__publish(struct request *r, ssize_t result);
 /* It leaves the pool now; the caller still holds it, until completion__tell(). */
 void completion__retire(struct pool *pool, struct request *r);
 
-/* Notify, and let go of the request. */
-void completion__tell(struct request *r);
+/* Notify, and let go of the request.  False as from notify__send(). */
+bool completion__tell(struct request *r);
 
 /* The same for a chain, linked by job.posted. */
 void completion__tell_all(struct pool_job *chain);

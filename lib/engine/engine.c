@@ -91,6 +91,7 @@ static void init(void)
 struct pool *engine__pool(void)
 {
     pthread_once(&once, init);
+    process__check();
     uaio__stats_begin();
     return &pool;
 }

@@ -21,16 +21,18 @@ void list__join(struct request *list, struct request *member)
     atomic_fetch_add_explicit(&list->list.pending, 1, memory_order_relaxed);
 }
 
-void list__member_over(struct request *list)
+bool list__member_over(struct request *list)
 {
     /* acq_rel: who ends the list sees what all members did. */
     if (atomic_fetch_sub_explicit(&list->list.pending, 1, memory_order_acq_rel) != 1)
-        return;
+        return true;
     request__advance(list, REQUEST_RUNNING, REQUEST_PUBLISHING);
     request__advance(list, REQUEST_PUBLISHING, REQUEST_DONE);
     wait__wake(list);
-    notify__send(list);
+    if (!notify__send(list))
+        return false;
     request__release(list);
+    return true;
 }
 
 void list__close(struct request *list, bool keep)

@@ -19,8 +19,9 @@ struct request *list__new(bool waited);
 /* A request joins the list, before it is submitted. */
 void list__join(struct request *list, struct request *member);
 
-/* A member is over (its I/O, or also its notification: see list__new()). */
-void list__member_over(struct request *list);
+/* A member is over (its I/O, or also its notification: see list__new()).  False
+ * as from notify__send(). */
+bool list__member_over(struct request *list);
 
 /* All members have joined.  With `keep` the caller still holds the list and
  * releases it later. */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "notify.h"
 #include "list.h"
+#include "process.h"
 #include "os/thread.h"
 #include "signal_queue.h"
 #include "stats.h"
@@ -15,6 +16,7 @@
 static struct pool pool;
 
 static void run_notice(struct pool *p, struct pool_job *job);
+static void reset_resender(void);
 
 void notify__init(unsigned idle_ms)
 {
@@ -26,6 +28,7 @@ void notify__init(unsigned idle_ms)
         .idle_ms = idle_ms,
     };
     pool__init(&pool, &config);
+    reset_resender();
 }
 
 struct pool *notify__pool(void)
@@ -71,44 +74,123 @@ static bool deliver(const struct notice *notice)
     return true;
 }
 
-/* The notice is delivered, or its callback is over. */
+/* The notice is delivered, or its callback is over.  The end of a list may run
+ * a callback here that forks: see notify__send(). */
 static void delivered(void *arg)
 {
     struct request *r = arg;
 
-    if (r->group)
-        list__member_over(r->group);
+    if (r->group && !list__member_over(r->group))
+        return;
     request__release(r);
 }
 
-void notify__send(struct request *r)
+/* ---- signals that did not fit ---------------------------------------------- */
+
+/* One thread for all of them: the queue is full for all. */
+static struct {
+    pthread_mutex_t lock; /* taken with all signals blocked */
+    struct queue waiting; /* lock; requests, by notice_job.node */
+    bool running;         /* lock; `job` is posted */
+    struct pool_job job;
+} resender = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void reset_resender(void)
 {
+    pthread_mutex_init(&resender.lock, NULL);
+    queue_init(&resender.waiting);
+    resender.running = false;
+}
+
+static void send_later(struct request *r)
+{
+    bool running;
+    sigset_t mask;
+
+    pool__signals_block(&mask);
+    pthread_mutex_lock(&resender.lock);
+    queue_push_back(&resender.waiting, &r->notice_job.node);
+    running = resender.running;
+    resender.running = true;
+    pthread_mutex_unlock(&resender.lock);
+    pool__signals_restore(&mask);
+    if (running)
+        return;
+    pool__job_init(&resender.job, 0, POOL_BLOCKING);
+    pool__post(&pool, &resender.job, &resender.job, POOL_BLOCKING);
+}
+
+/* The first in the line; NULL: it is empty, and nobody runs it any more. */
+static struct request *first_waiting(void)
+{
+    struct queue_node *node;
+    sigset_t mask;
+
+    pool__signals_block(&mask);
+    pthread_mutex_lock(&resender.lock);
+    node = queue_first(&resender.waiting);
+    if (node)
+        queue_remove(node);
+    else
+        resender.running = false;
+    pthread_mutex_unlock(&resender.lock);
+    pool__signals_restore(&mask);
+    return node ? queue_entry(node, struct request, notice_job.node) : NULL;
+}
+
+static void resend_all(void)
+{
+    struct request *r;
+
+    while ((r = first_waiting())) {
+        struct timespec pause = {0, 1000000};
+        while (!deliver(&r->notice)) {
+            nanosleep(&pause, NULL);
+            if (pause.tv_nsec < 64000000)
+                pause.tv_nsec *= 2;
+        }
+        delivered(r);
+    }
+}
+
+bool notify__send(struct request *r)
+{
+    unsigned epoch = process__epoch();
+
     request__hold(r);
     if (deliver(&r->notice)) {
         delivered(r);
-        return;
+    } else if (r->notice.kind != NOTICE_THREAD) {
+        send_later(r);
+    } else {
+        pool__job_init(&r->notice_job, 0, POOL_BLOCKING);
+        pool__post(&pool, &r->notice_job, &r->notice_job, POOL_BLOCKING);
     }
-    pool__job_init(&r->notice_job, 0, POOL_BLOCKING);
-    pool__post(&pool, &r->notice_job, &r->notice_job, POOL_BLOCKING);
+    return epoch == process__epoch();
 }
 
 /* ---- in a thread of the pool --------------------------------------------- */
 
-static void resend(struct request *r)
-{
-    struct timespec pause = {0, 1000000};
-
-    while (!deliver(&r->notice)) {
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < 64000000)
-            pause.tv_nsec *= 2;
-    }
-    delivered(r);
-}
-
 static void restore(void *mask)
 {
     pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+/* A callback, as its thread's stack remembers it. */
+struct callback {
+    struct request *request;
+    unsigned epoch;
+    sigset_t mask;
+};
+
+/* It is over.  In a child that it has forked, the request was never ours. */
+static void callback_over(void *arg)
+{
+    struct callback *callback = arg;
+
+    process__check();
+    if (callback->epoch == process__epoch())
+        delivered(callback->request);
 }
 
 /*
@@ -117,14 +199,15 @@ static void restore(void *mask)
  */
 static void call_back(struct request *r)
 {
-    sigset_t none, mask;
+    struct callback callback = {.request = r, .epoch = process__epoch()};
+    sigset_t none;
     int state;
 
     uaio__count(STAT_CALLBACKS);
     sigemptyset(&none);
-    pthread_cleanup_push(delivered, r);
-    pthread_sigmask(SIG_SETMASK, &none, &mask);
-    pthread_cleanup_push(restore, &mask);
+    pthread_cleanup_push(callback_over, &callback);
+    pthread_sigmask(SIG_SETMASK, &none, &callback.mask);
+    pthread_cleanup_push(restore, &callback.mask);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     r->notice.function(r->notice.value);
     pthread_testcancel(); /* what is pending is this callback's, not the next one's */
@@ -163,8 +246,8 @@ static void run_notice(struct pool *p, struct pool_job *job)
     struct request *r = request__of_notice_job(job);
 
     (void)p;
-    if (r->notice.kind != NOTICE_THREAD)
-        resend(r);
+    if (job == &resender.job)
+        resend_all();
     else if (!r->notice.attributes || start_attributed(r) != 0)
         call_back(r);
 }

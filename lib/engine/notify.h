@@ -3,8 +3,9 @@
  * Telling the program that a request is over: a signal or a callback, exactly
  * once, never lost.
  *
- * Signals are sent by whoever completes the request.  If the kernel's queue is
- * full (RLIMIT_SIGPENDING), the notification pool tries again until it fits.
+ * Signals are sent by whoever completes the request.  Those that find the
+ * kernel's queue full (RLIMIT_SIGPENDING) form a line, and one thread of the
+ * notification pool tries again until they fit.
  *
  * Callbacks run on a pool of their own, whose threads, unlike the I/O pool's,
  * have the system's default stack and run the callback with all signals
@@ -26,9 +27,11 @@ int notify__check(const struct notice *notice);
 
 /*
  * Send the request's notice; its status is visible and its waiters are awake.
- * Calls list__member_over() (list.h) for its group when it is delivered.
+ * Calls list__member_over() (list.h) for its group when it is delivered.  False:
+ * a callback has run here, for want of threads, and forked, and this is the
+ * child: the request is not ours.
  */
-void notify__send(struct request *r);
+bool notify__send(struct request *r);
 
 struct pool *notify__pool(void);
 

@@ -2,6 +2,7 @@
 #include "poller.h"
 #include "descriptor.h"
 #include "engine.h"
+#include "process.h"
 #include "readiness.h"
 #include "os/thread.h"
 
@@ -95,14 +96,19 @@ static void *poller_main(void *arg)
 {
     int set = (int)(intptr_t)arg;
     struct readiness ready[BATCH];
-    unsigned fruitless = 0;
+    bool progress = false;
+    unsigned fruitless = 0, epoch = process__epoch();
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
     pool__thread_settle("uaio-poll");
     for (;;) {
         int n = uaio__readiness_wait(set, ready, BATCH, IDLE_MS);
         if (n > 0)
-            pause_if_fruitless(&fruitless, engine__ready(ready, n));
+            progress = engine__ready(ready, n);
+        if (epoch != process__epoch())
+            return NULL; /* a callback ran here, and forked, and this is the child */
+        if (n > 0)
+            pause_if_fruitless(&fruitless, progress);
         else if (may_end(set, n < 0))
             return NULL;
     }

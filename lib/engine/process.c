@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "process.h"
+#include "fork_mark.h"
 #include "stats.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define MAX_HOOKS 8
@@ -16,24 +19,65 @@ static hook *resets[MAX_HOOKS];           /* lock */
 static int n;                             /* lock */
 static _Atomic(hook *) finish[MAX_HOOKS]; /* atomic: release when set, acquire when called */
 
-static void in_child(void)
+/* ---- forked children ------------------------------------------------------ */
+
+#define RESETTING UINT_MAX
+
+static atomic_uint unmarked = 1; /* in place of a word that the kernel clears */
+_Atomic(atomic_uint *) process__mark = &unmarked;
+static unsigned last_epoch = 1; /* a child's is its parent's, plus 1 */
+
+void process__reset(void)
 {
+    atomic_uint *mark = atomic_load_explicit(&process__mark, memory_order_relaxed);
+    unsigned epoch = 0;
     int saved = errno;
 
+    /* Several threads of the child may come here first. */
+    if (!atomic_compare_exchange_strong_explicit(mark, &epoch, RESETTING, memory_order_acquire,
+                                                 memory_order_acquire)) {
+        while (process__epoch() == RESETTING)
+            sched_yield();
+        return;
+    }
+    pthread_mutex_init(&lock, NULL);
     for (int i = 0; i < n; i++)
         resets[i]();
+    atomic_store_explicit(mark, ++last_epoch, memory_order_release);
     errno = saved;
+}
+
+static void in_child(void)
+{
+    atomic_store_explicit(&unmarked, 0, memory_order_relaxed);
+    if (process__epoch() == 0)
+        process__reset();
+}
+
+/* [lock] */
+static void set_mark(void)
+{
+    atomic_uint *mark = uaio__fork_mark();
+
+    if (!mark)
+        return;
+    atomic_store_explicit(mark, last_epoch, memory_order_relaxed);
+    atomic_store_explicit(&process__mark, mark, memory_order_release);
 }
 
 void process__in_child(void (*reset)(void))
 {
     pthread_mutex_lock(&lock);
     assert(n < MAX_HOOKS);
-    if (n == 0)
+    if (n == 0) {
+        set_mark();
         pthread_atfork(NULL, NULL, in_child);
+    }
     resets[n++] = reset;
     pthread_mutex_unlock(&lock);
 }
+
+/* ---- the end -------------------------------------------------------------- */
 
 void process__before_end(void (*function)(void))
 {

@@ -3,6 +3,7 @@
 #include "context.h"
 #include "kernel.h"
 #include "config.h"
+#include "process.h"
 #include "user_memory.h"
 #include "os/thread.h"
 
@@ -171,7 +172,10 @@ static struct context *look_up(unsigned long address)
 
 struct context *context__get(unsigned long value)
 {
-    struct context *c = get_known(value);
+    struct context *c;
+
+    process__check();
+    c = get_known(value);
 
     /* Most of the kernel's own contexts, too, end here. */
     if (c || atomic_load_explicit(&table.contexts, memory_order_acquire) == 0 ||

@@ -59,5 +59,7 @@ void uaio__event_signal(struct event *e)
 
 void uaio__event_reset(struct event *e)
 {
+    /* A handler may have forked that interrupted who is about to sleep. */
+    atomic_fetch_add_explicit(&e->sequence, 1, memory_order_relaxed);
     atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
 }

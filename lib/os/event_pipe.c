@@ -94,5 +94,7 @@ void uaio__event_reset(struct event *e)
         close((int)(uint32_t)ends);
         close((int)(ends >> 32));
     }
+    /* A handler may have forked that interrupted who is about to sleep. */
+    atomic_fetch_add_explicit(&e->sequence, 1, memory_order_relaxed);
     atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
 }

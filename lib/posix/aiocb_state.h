@@ -15,6 +15,7 @@
 #ifndef UAIO_AIOCB_STATE_H
 #define UAIO_AIOCB_STATE_H
 
+#include "process.h"
 #include "request.h"
 
 #include <uaio/aio.h>
@@ -30,6 +31,7 @@ enum {
     TAIL_GENERATION,
     TAIL_SELF, /* the block's address, in two halves */
     TAIL_SELF_HIGH,
+    TAIL_EPOCH, /* of the process that submitted it */
 };
 
 #define MAGIC 0x75a10a10u
@@ -61,6 +63,7 @@ static inline void aiocb__begin(struct uaio_aiocb *cb, struct request_id id)
     cb->uaio_private_2[TAIL_GENERATION] = id.generation;
     cb->uaio_private_2[TAIL_SELF] = aiocb__address(cb, 0);
     cb->uaio_private_2[TAIL_SELF_HIGH] = aiocb__address(cb, 1);
+    cb->uaio_private_2[TAIL_EPOCH] = process__epoch();
     cb->uaio_private_result = -1;
     __atomic_store_n(&cb->uaio_private_status, EINPROGRESS, __ATOMIC_RELAXED);
 }
@@ -75,7 +78,8 @@ static inline void aiocb__publish(struct uaio_aiocb *cb, ssize_t result)
 /*
  * EINPROGRESS, 0 or an errno; EINVAL if the block was never submitted, or 0
  * then if it is zero-filled, as in libc: programs check whole arrays of which
- * they submitted a part.
+ * they submitted a part.  ECANCELED in a forked child for what its parent has
+ * in progress.
  */
 static inline int aiocb__status(const struct uaio_aiocb *cb)
 {
@@ -83,9 +87,11 @@ static inline int aiocb__status(const struct uaio_aiocb *cb)
 
     if (!aiocb__submitted(cb))
         return status == 0 ? 0 : EINVAL;
-    if (status == EINPROGRESS && aiocb__is_copy(cb))
+    if (status != EINPROGRESS)
+        return status;
+    if (aiocb__is_copy(cb))
         return EINVAL;
-    return status;
+    return cb->uaio_private_2[TAIL_EPOCH] == process__epoch() ? EINPROGRESS : ECANCELED;
 }
 
 static inline struct request_id aiocb__id(const struct uaio_aiocb *cb)
