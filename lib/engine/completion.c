@@ -53,6 +53,13 @@ void completion__retire(struct pool *pool, struct request *r)
     pool__retire_now(pool, &r->job);
 }
 
+void completion__end(struct pool *pool, struct request *r, enum request_state from, ssize_t result)
+{
+    request__advance(r, from, REQUEST_PUBLISHING);
+    completion__publish(r, result);
+    completion__retire(pool, r);
+}
+
 bool completion__tell(struct request *r)
 {
     if (!notify__send(r))

@@ -36,6 +36,9 @@ void completion__publish(struct request *r, ssize_t result);
 /* It leaves the pool now; the caller still holds it, until completion__tell(). */
 void completion__retire(struct pool *pool, struct request *r);
 
+/* Both, for a request that the caller owns in that state. */
+void completion__end(struct pool *pool, struct request *r, enum request_state from, ssize_t result);
+
 /* Notify, and let go of the request.  False as from notify__send(). */
 bool completion__tell(struct request *r);
 

@@ -584,6 +584,7 @@ struct sweep {
     struct pool_job *ended; /* chained by `posted`, which is free by now */
     bool cancelled;
     bool unsettled;
+    bool detached; /* on a descriptor of its own */
     bool running;
     struct request_id running_id; /* one of them */
 };
@@ -596,7 +597,10 @@ static void sweep_one(struct sweep *sweep, struct request *r)
     for (;;) {
         enum request_state state = request__state(r, generation);
         if (state == REQUEST_RUNNING) {
-            sweep->running = true;
+            if (operation__is_stream(&r->operation) && r->operation.reopened)
+                sweep->detached = true;
+            else
+                sweep->running = true;
             sweep->running_id = request__id(r);
         }
         if (is_unsettled(state))
@@ -647,7 +651,7 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
             break;
         let_settle(round);
     }
-    return sweep.running ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
+    return sweep.running || sweep.detached ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
 }
 
 /* ---- closing ------------------------------------------------------------- */
@@ -705,6 +709,15 @@ bool engine__closing(int fd)
 void engine__closed(int fd)
 {
     descriptor__closed(fd);
+}
+
+void engine__shut_down(int fd)
+{
+    int saved = errno;
+
+    if (uaio__stats_own())
+        stream__retry(&pool, fd);
+    errno = saved;
 }
 
 /* ---- tuning -------------------------------------------------------------- */

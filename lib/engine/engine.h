@@ -113,6 +113,10 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face);
 bool engine__closing(int fd);
 void engine__closed(int fd);
 
+/* The program has shut the socket down: not all kinds of sockets tell who waits
+ * for readiness.  [descriptor__in_use()] */
+void engine__shut_down(int fd);
+
 /* glibc's aio_init(): settings from the environment go before these.
  * Negative: no change. */
 void engine__tune(int threads, int expected_requests, int idle_seconds);

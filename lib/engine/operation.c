@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 /*
@@ -144,6 +146,11 @@ int operation__prepare_sync(struct operation *op)
     return 0;
 }
 
+static int descriptor(const struct operation *op)
+{
+    return op->reopened ? op->again : op->fd;
+}
+
 /* With flags, or of several segments. */
 static ssize_t transfer_segments(const struct operation *op)
 {
@@ -152,8 +159,8 @@ static ssize_t transfer_segments(const struct operation *op)
 
     set_segments(&all, op);
     if (op->kind == OPERATION_READ)
-        return uaio__readv(op->fd, all.first, all.n, offset, op->flags);
-    return uaio__writev(op->fd, all.first, all.n, offset, op->flags, op->append);
+        return uaio__readv(descriptor(op), all.first, all.n, offset, op->flags);
+    return uaio__writev(descriptor(op), all.first, all.n, offset, op->flags, op->append);
 }
 
 static ssize_t transfer(const struct operation *op)
@@ -165,10 +172,12 @@ static ssize_t transfer(const struct operation *op)
     if (op->vectored || op->flags)
         return transfer_segments(op);
     if (op->kind == OPERATION_READ)
-        return op->stream ? read(op->fd, buffer, nbytes) : pread(op->fd, buffer, nbytes, offset);
+        return op->stream ? read(descriptor(op), buffer, nbytes)
+                          : pread(op->fd, buffer, nbytes, offset);
     if (op->append)
         return uaio__append(op->fd, buffer, nbytes);
-    return op->stream ? write(op->fd, buffer, nbytes) : pwrite(op->fd, buffer, nbytes, offset);
+    return op->stream ? write(descriptor(op), buffer, nbytes)
+                      : pwrite(op->fd, buffer, nbytes, offset);
 }
 
 static ssize_t call(const struct operation *op)
@@ -189,6 +198,26 @@ static ssize_t call(const struct operation *op)
 
 /* ---- streams ------------------------------------------------------------- */
 
+/*
+ * No write of ours leaves the thread, in which SIGPIPE is blocked, one that it
+ * has not had before.
+ */
+struct sigpipe {
+    bool pending; /* one of the program's own */
+};
+
+/* If SIGPIPE is not blocked, none can be pending. */
+static void sigpipe_begin(struct sigpipe *sigpipe, const sigset_t *program)
+{
+    sigpipe->pending = program && sigismember(program, SIGPIPE) && uaio__sigpipe_pending();
+}
+
+static void sigpipe_end(const struct sigpipe *sigpipe, ssize_t result)
+{
+    if (result == -EPIPE && !sigpipe->pending)
+        uaio__take_sigpipe();
+}
+
 /* So many bytes are transferred; the rest is left. */
 static void advance(struct operation *op, size_t nbytes)
 {
@@ -203,18 +232,12 @@ static bool is_over(const struct operation *op, ssize_t n)
     return n <= 0 || op->kind == OPERATION_READ || op->once || op->done >= op->nbytes;
 }
 
-/* The program's own mode is not to wait, or there is nothing to wait for. */
-static bool never_waits(const struct operation *op)
-{
-    return op->once || (op->nbytes == 0 && op->kind == OPERATION_READ);
-}
-
 static ssize_t without_waiting(const struct operation *op)
 {
     struct segments all;
     ssize_t n;
 
-    if (never_waits(op)) {
+    if (operation__never_waits(op)) {
         n = transfer(op);
         return n < 0 ? -errno : n;
     }
@@ -228,13 +251,9 @@ static ssize_t without_waiting(const struct operation *op)
                                       : uaio__send(op->fd, all.first, all.n, op->flags);
 }
 
-static bool reopen(struct operation *op)
+/* From now on it runs there, if `again` is a descriptor. */
+static bool set_again(struct operation *op, int again)
 {
-    int again;
-
-    if (op->reopened || op->flags)
-        return false;
-    again = uaio__reopen_nonblocking(op->fd, op->kind == OPERATION_WRITE);
     op->reopened = again >= 0;
     if (op->reopened) {
         descriptor__own(again);
@@ -243,15 +262,27 @@ static bool reopen(struct operation *op)
     return op->reopened;
 }
 
-static ssize_t attempt(struct operation *op)
+static bool reopen(struct operation *op)
+{
+    if (op->reopened || op->flags)
+        return false;
+    return set_again(op, uaio__reopen_nonblocking(op->fd, op->kind == OPERATION_WRITE));
+}
+
+bool operation__detach(struct operation *op)
+{
+    return op->reopened || set_again(op, uaio__duplicate(op->fd));
+}
+
+static ssize_t attempt(struct operation *op, ssize_t *last)
 {
     for (;;) {
-        ssize_t n = without_waiting(op);
+        ssize_t n = *last = without_waiting(op);
         if (n == -EINTR || (n == -EOPNOTSUPP && reopen(op)))
             continue;
-        if (n == -EAGAIN && !never_waits(op))
+        if (n == -EAGAIN && !operation__never_waits(op))
             return OPERATION_PENDING;
-        if (n == -EOPNOTSUPP && !never_waits(op)) {
+        if (n == -EOPNOTSUPP && !operation__never_waits(op)) {
             op->must_wait = true;
             return OPERATION_PENDING;
         }
@@ -262,17 +293,21 @@ static ssize_t attempt(struct operation *op)
     }
 }
 
-ssize_t operation__attempt(struct operation *op)
+ssize_t operation__attempt(struct operation *op, const sigset_t *program)
 {
+    struct sigpipe sigpipe = {.pending = true};
     int cancel;
-    ssize_t result = OPERATION_PENDING;
+    ssize_t result = OPERATION_PENDING, last = 0;
 
     if (op->closed)
         return -ECANCELED;
     if (op->must_wait)
         return result;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    result = attempt(op);
+    if (op->kind == OPERATION_WRITE)
+        sigpipe_begin(&sigpipe, program);
+    result = attempt(op, &last);
+    sigpipe_end(&sigpipe, last);
     pthread_setcancelstate(cancel, &cancel);
     return result;
 }
@@ -289,17 +324,45 @@ static ssize_t call_again(const struct operation *op)
     return n < 0 ? -errno : n;
 }
 
+/* The program has set O_NONBLOCK since. */
+static void wait_until_ready(const struct operation *op)
+{
+    struct pollfd pollfd = {descriptor(op), op->kind == OPERATION_READ ? POLLIN : POLLOUT, 0};
+
+    poll(&pollfd, 1, -1);
+}
+
 /* A signal that is not the program's (a change of credentials, in libc) may
  * end a write to a stream early. */
-static ssize_t run_stream(struct operation *op)
+static ssize_t transfer_all(struct operation *op)
 {
+    bool waits;
     ssize_t n;
 
     do {
         n = call_again(op);
         if (n > 0)
             advance(op, (size_t)n);
-    } while (!is_over(op, n));
+        waits = n == -EAGAIN && !op->once && !op->flags;
+        if (waits)
+            wait_until_ready(op);
+    } while (waits || !is_over(op, n));
+    return n;
+}
+
+static ssize_t run_stream(struct operation *op)
+{
+    struct sigpipe sigpipe;
+    sigset_t pipe, mask;
+    ssize_t n;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &mask); /* who stands in for a worker has it open */
+    sigpipe_begin(&sigpipe, &mask);
+    n = transfer_all(op);
+    sigpipe_end(&sigpipe, n);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done;
 }
 

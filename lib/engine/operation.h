@@ -19,6 +19,7 @@
 
 #include "queue.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -70,7 +71,7 @@ struct operation {
             size_t nbytes; /* at most SSIZE_MAX; of a vector the sum */
             union {
                 int64_t offset;
-                int again; /* of a stream: the same file with O_NONBLOCK, our own */
+                int again; /* of a stream: the same file again, our own */
             };
             size_t done; /* bytes that are transferred already */
         };
@@ -99,9 +100,15 @@ int operation__prepare_sync(struct operation *op);
 /*
  * Do what can be done of an operation on a stream without waiting.  Its result
  * or -errno; or OPERATION_PENDING: to be attempted again when the descriptor is
- * ready, or, if `must_wait` is set, to be run then.
+ * ready, or, if `must_wait` is set, to be run then.  Leaves no SIGPIPE behind,
+ * and takes none of the program's: the caller has all signals blocked,
+ * `program` is what else the thread blocks (NULL: it is ours).
  */
-ssize_t operation__attempt(struct operation *op);
+ssize_t operation__attempt(struct operation *op, const sigset_t *program);
+
+/* Let an operation on a stream that must wait run on a descriptor of its own, so
+ * that nobody who closes the program's has to wait for it.  False: none. */
+bool operation__detach(struct operation *op);
 
 /* Do it, blocking for as long as it takes.  The result, or -errno. */
 ssize_t operation__run(struct operation *op);
@@ -120,6 +127,13 @@ void operation__discard(struct operation *op);
 static inline bool operation__is_stream(const struct operation *op)
 {
     return op->stream && op->kind <= OPERATION_WRITE;
+}
+
+/* A stream whose attempt always decides: the program's own mode is not to wait,
+ * or there is nothing to wait for. */
+static inline bool operation__never_waits(const struct operation *op)
+{
+    return op->once || (op->nbytes == 0 && op->kind == OPERATION_READ);
 }
 
 /* Must order be kept among operations of one descriptor and direction? */

@@ -294,8 +294,8 @@ static void watch(struct pool *pool, struct lane *lane)
  * canceller retires it. */
 static void let_go(struct pool *pool, struct request *r)
 {
-    if (!r->polled)
-        give_to_worker(pool, r, REQUEST_HELD);
+    if (!r->polled || operation__never_waits(&r->operation))
+        give_to_worker(pool, r, REQUEST_HELD); /* who lets go is no one to attempt it */
     else if (move(r, REQUEST_HELD, REQUEST_WAITING))
         watch(pool, r->lane);
 }
@@ -374,34 +374,54 @@ void order__unpoll(struct pool *pool, struct request *r)
     give_to_worker(pool, r, REQUEST_WAITING);
 }
 
-/* False: nothing can be attempted, or it has been cancelled. */
-static bool take_ready(struct pool *pool, struct request *r)
+static void push(struct pool_job **chain, struct request *r)
 {
-    if (!is_polled(r))
-        return false;
-    if (!r->operation.must_wait)
-        return move(r, REQUEST_WAITING, REQUEST_TRYING);
-    give_to_worker(pool, r, REQUEST_WAITING);
-    return false;
+    r->job.posted = *chain;
+    *chain = &r->job;
 }
 
-struct pool_job *order__ready(struct pool *pool, uint64_t tag, unsigned conditions,
-                              struct pool_job *chain)
+/* It may have been cancelled. */
+static void take(struct pool *pool, struct request *r, struct taken *taken)
+{
+    if (!waits(r))
+        return;
+    if (!r->operation.must_wait) {
+        if (move(r, REQUEST_WAITING, REQUEST_TRYING))
+            push(&taken->to_attempt, r);
+    } else if (!operation__detach(&r->operation)) {
+        give_to_worker(pool, r, REQUEST_WAITING);
+    } else if (move(r, REQUEST_WAITING, REQUEST_RUNNING)) {
+        push(&taken->to_run, r);
+    }
+}
+
+void order__ready(struct pool *pool, uint64_t tag, unsigned conditions, struct taken *taken)
 {
     struct lane *lane = lane_of(tag);
     unsigned always = POLLHUP | POLLERR | POLLNVAL;
 
     if (!lane)
-        return chain;
-    for (int d = 0; d < DIRECTIONS; d++) {
-        struct request *r = lane->turn[d].owner;
-        if (conditions & (conditions_for[d] | always) && take_ready(pool, r)) {
-            r->job.posted = chain;
-            chain = &r->job;
-        }
-    }
+        return;
+    for (int d = 0; d < DIRECTIONS; d++)
+        if (conditions & (conditions_for[d] | always))
+            take(pool, lane->turn[d].owner, taken);
     watch(pool, lane); /* for the other direction */
-    return chain;
+}
+
+void order__take(int fd, struct taken *taken)
+{
+    struct lane *lane = find(fd);
+
+    for (int d = 0; lane && d < DIRECTIONS; d++) {
+        struct request *r = lane->turn[d].owner;
+        if (waits(r) && !r->operation.must_wait && move(r, REQUEST_WAITING, REQUEST_TRYING))
+            push(&taken->to_attempt, r);
+    }
+}
+
+void order__return(struct pool *pool, struct request *r)
+{
+    give_to_worker(pool, r, REQUEST_RUNNING);
 }
 
 /* ---- syncs --------------------------------------------------------------- */

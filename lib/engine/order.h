@@ -68,12 +68,20 @@ void order__wait(struct pool *pool, struct request *r);
 /* Without a poller: the request is for a worker, when its turn comes. */
 void order__unpoll(struct pool *pool, struct request *r);
 
-/*
- * The poller has found a lane's descriptor ready.  Those whose turn it is are
- * put before `chain`, linked by job.posted, and are the caller's to attempt.
- */
-struct pool_job *order__ready(struct pool *pool, uint64_t tag, unsigned conditions,
-                              struct pool_job *chain);
+/* Requests whose turn it is, which are the caller's now; linked by job.posted. */
+struct taken {
+    struct pool_job *to_attempt; /* TRYING */
+    struct pool_job *to_run;     /* RUNNING: what must_wait, on a descriptor of its own */
+};
+
+/* The poller has found a lane's descriptor ready. */
+void order__ready(struct pool *pool, uint64_t tag, unsigned conditions, struct taken *taken);
+
+/* All of the descriptor that can be attempted, ready or not. */
+void order__take(int fd, struct taken *taken);
+
+/* One that is to run gets no thread: it is for a worker. */
+void order__return(struct pool *pool, struct request *r);
 
 /* The descriptor is closed, and no request of it is to be performed any more:
  * later ones of that number form another lane. */

@@ -105,10 +105,11 @@ __attribute__((unused)) static bool allowed(enum request_state from, enum reques
     static const unsigned char next[] = {
         [REQUEST_HELD] = 1u << REQUEST_QUEUED | 1u << REQUEST_WAITING | 1u << REQUEST_PUBLISHING,
         [REQUEST_QUEUED] = 1u << REQUEST_RUNNING | 1u << REQUEST_PUBLISHING,
-        [REQUEST_RUNNING] = 1u << REQUEST_PUBLISHING,
+        [REQUEST_RUNNING] = 1u << REQUEST_PUBLISHING | 1u << REQUEST_QUEUED,
         [REQUEST_PUBLISHING] = 1u << REQUEST_DONE,
         [REQUEST_DONE] = 1u << REQUEST_FREE,
-        [REQUEST_WAITING] = 1u << REQUEST_TRYING | 1u << REQUEST_QUEUED | 1u << REQUEST_PUBLISHING,
+        [REQUEST_WAITING] = 1u << REQUEST_TRYING | 1u << REQUEST_RUNNING | 1u << REQUEST_QUEUED |
+                            1u << REQUEST_PUBLISHING,
         [REQUEST_TRYING] = 1u << REQUEST_WAITING | 1u << REQUEST_QUEUED | 1u << REQUEST_PUBLISHING,
     };
     return next[from] >> to & 1;

@@ -12,8 +12,8 @@
  *     |        |          (done) ----+  v
  *     |        |             |         DONE --> FREE
  *     v        |  ready      |
- *   WAITING ---+--------> TRYING
- *        ^                   |
+ *   WAITING ---+--------> TRYING       (or RUNNING, in a thread of its own,
+ *        ^                   |          and QUEUED if there is none)
  *        +-------------------+
  *
  *   HELD        an earlier request must go first (order.h)

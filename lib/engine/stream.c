@@ -1,43 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream.h"
 #include "completion.h"
+#include "engine.h"
 #include "order.h"
 #include "poller.h"
 #include "stats.h"
-#include "stream_io.h"
+#include "os/thread.h"
 
-#include <errno.h>
-
-/* [TRYING] True: it is over, published and gone from the pool, and to be told. */
-static bool attempt(struct pool *pool, struct request *r)
+/* [TRYING] True: it is over, published and gone from the pool, and to be told.
+ * `mask`: as operation__attempt()'s. */
+static bool attempt(struct pool *pool, struct request *r, const sigset_t *mask)
 {
-    ssize_t result = operation__attempt(&r->operation);
+    ssize_t result = operation__attempt(&r->operation, mask);
 
     if (result == OPERATION_PENDING)
         return false;
-    request__advance(r, REQUEST_TRYING, REQUEST_PUBLISHING);
-    completion__publish(r, result);
-    completion__retire(pool, r);
+    completion__end(pool, r, REQUEST_TRYING, result);
     return true;
 }
 
 /* ---- submission ------------------------------------------------------------ */
-
-/*
- * The program shall not be killed for a write that it is told the failure of.
- * If it blocks the signal, one may be pending already, and that one is its own.
- */
-static bool attempt_write(struct pool *pool, struct request *r, const sigset_t *mask)
-{
-    sigset_t pending;
-    bool own =
-        sigismember(mask, SIGPIPE) && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE);
-    bool over = attempt(pool, r);
-
-    if (over && r->result == -EPIPE && !own)
-        uaio__take_sigpipe();
-    return over;
-}
 
 /* It has not been done at once: let it wait for the poller, or for its turn. */
 static void wait(struct pool *pool, struct request *r)
@@ -60,8 +42,7 @@ static bool start(struct pool *pool, struct request *r, const sigset_t *mask)
 
     pool__arrive(pool, &r->job);
     if (request__move(r, generation, REQUEST_WAITING, REQUEST_TRYING))
-        over =
-            r->operation.kind == OPERATION_WRITE ? attempt_write(pool, r, mask) : attempt(pool, r);
+        over = attempt(pool, r, mask);
     if (over)
         uaio__count(STAT_INLINE_HITS);
     else
@@ -91,15 +72,41 @@ struct pool_job *stream__post(struct pool *pool, struct pool_job *newest)
 
 /* ---- the poller -------------------------------------------------------------- */
 
-/* [pool.lock] All whose turn it is, on descriptors that are ready. */
-static struct pool_job *take_all(struct pool *pool, const struct readiness *ready, int n)
+#define STACK_BYTES (64 * 1024)
+
+/* [RUNNING] What would keep the poller waiting, in a thread of its own. */
+static void *run_alone(void *arg)
 {
-    struct pool_job *chain = NULL;
+    struct request *r = arg;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
+    pool__thread_settle("uaio-device");
+    completion__end(engine__pool(), r, REQUEST_RUNNING, operation__run(&r->operation));
+    completion__tell(r);
+    return NULL;
+}
+
+static void run_all(struct pool *pool, struct pool_job *chain)
+{
+    for (struct pool_job *job = chain, *next; job; job = next) {
+        next = job->posted;
+        if (pool__thread_start(run_alone, request__of_job(job), STACK_BYTES) == 0)
+            continue;
+        pool__enter(pool, NULL);
+        order__return(pool, request__of_job(job));
+        pool__exit(pool, NULL);
+    }
+}
+
+/* [pool.lock] All whose turn it is, on descriptors that are ready. */
+static struct taken take_all(struct pool *pool, const struct readiness *ready, int n)
+{
+    struct taken taken = {NULL, NULL};
 
     for (int i = 0; i < n; i++)
         if (!poller__is_request(ready[i].tag))
-            chain = order__ready(pool, ready[i].tag, ready[i].conditions, chain);
-    return chain;
+            order__ready(pool, ready[i].tag, ready[i].conditions, &taken);
+    return taken;
 }
 
 /* Once more, all of the chain. */
@@ -113,26 +120,58 @@ static void wait_again(struct pool *pool, struct pool_job *chain)
     pool__exit(pool, NULL);
 }
 
-bool stream__ready(struct pool *pool, const struct readiness *ready, int n)
+/* What can be done for each of the chain.  True if any came on. */
+static bool attempt_all(struct pool *pool, struct pool_job *chain, const sigset_t *mask,
+                        struct pool_job **over)
 {
-    struct pool_job *chain, *over = NULL, *again = NULL;
+    struct pool_job *again = NULL;
     bool progress = false;
 
-    pool__enter(pool, NULL);
-    chain = take_all(pool, ready, n);
-    pool__exit(pool, NULL);
     for (struct pool_job *job = chain, *next; job; job = next) {
         struct request *r = request__of_job(job);
         size_t done = r->operation.done;
         struct pool_job **list;
         next = job->posted;
-        list = attempt(pool, r) ? &over : &again;
-        progress = progress || list == &over || r->operation.done > done;
+        list = attempt(pool, r, mask) ? over : &again;
+        progress = progress || list == over || r->operation.done > done;
         job->posted = *list;
         *list = job;
     }
     if (again)
         wait_again(pool, again);
-    completion__tell_all(over);
     return progress;
+}
+
+bool stream__ready(struct pool *pool, const struct readiness *ready, int n)
+{
+    struct pool_job *over = NULL;
+    struct taken taken;
+    bool progress;
+
+    pool__enter(pool, NULL);
+    taken = take_all(pool, ready, n);
+    pool__exit(pool, NULL);
+    run_all(pool, taken.to_run);
+    progress = attempt_all(pool, taken.to_attempt, NULL, &over);
+    completion__tell_all(over);
+    return progress || taken.to_run;
+}
+
+/* ---- without the poller's word ------------------------------------------------ */
+
+void stream__retry(struct pool *pool, int fd)
+{
+    struct pool_job *over = NULL;
+    struct taken taken;
+    struct guard guard;
+
+    completion__guard(&guard);
+    do { /* who is over may have let another go */
+        taken = (struct taken){NULL, NULL};
+        pool__enter(pool, NULL);
+        order__take(fd, &taken);
+        pool__exit(pool, NULL);
+    } while (attempt_all(pool, taken.to_attempt, &guard.mask, &over));
+    completion__unguard(&guard);
+    completion__tell_all(pool__reversed(over));
 }

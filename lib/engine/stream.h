@@ -16,8 +16,8 @@
  *   TRYING    somebody is at it, and will be done in a moment
  *
  * and can be cancelled in each.  What cannot be attempted without waiting (of a
- * device that has no such mode) becomes a worker's when the descriptor is
- * ready, and what cannot be watched at once; those block a worker.
+ * device that has no such mode) gets a thread of its own when the descriptor is
+ * ready, and runs on a duplicate of it.  What cannot be watched blocks a worker.
  */
 #ifndef UAIO_STREAM_H
 #define UAIO_STREAM_H
@@ -34,5 +34,8 @@ struct pool_job *stream__post(struct pool *pool, struct pool_job *newest);
 /* [all signals blocked] The poller's reports of lanes.  True if anything came
  * of them. */
 bool stream__ready(struct pool *pool, const struct readiness *ready, int n);
+
+/* Attempt what waits on the descriptor, whatever is known of its readiness. */
+void stream__retry(struct pool *pool, int fd);
 
 #endif

@@ -4,6 +4,7 @@
  * that use the number are ended first (engine__closing()), the pins of native
  * AIO (pin.h) are told, and both faces' own descriptors are kept from being
  * closed by programs that close all there may be.
+ * shutdown() lets those who wait on a socket try once more.
  *
  * A close of a number that has neither costs a look into two tables.  All of
  * these are as async-signal-safe as libc's, and cancellation points where libc's
@@ -20,6 +21,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
@@ -56,6 +58,7 @@ static inline void pin__closings_are_told(void)
 
 static int (*libc_close)(int fd);
 static int (*libc_fclose)(FILE *stream);
+static int (*libc_shutdown)(int fd, int how);
 static int (*libc_dup2)(int fd, int onto);
 static int (*libc_dup3)(int fd, int onto, int flags);
 static int (*libc_close_range)(unsigned first, unsigned last, int flags);
@@ -70,6 +73,7 @@ static void find(const char *name, void *function, size_t nbytes)
 __attribute__((constructor)) static void find_libc(void)
 {
     find("fclose", &libc_fclose, sizeof libc_fclose);
+    find("shutdown", &libc_shutdown, sizeof libc_shutdown);
     find("dup2", &libc_dup2, sizeof libc_dup2);
     find("dup3", &libc_dup3, sizeof libc_dup3);
     find("close_range", &libc_close_range, sizeof libc_close_range);
@@ -136,6 +140,17 @@ PUBLIC int fclose(FILE *stream)
     result = libc_fclose(stream);
     if (in_use)
         engine__closed(fd);
+    return result;
+}
+
+PUBLIC int shutdown(int fd, int how)
+{
+    int result;
+
+    need_libc();
+    result = libc_shutdown(fd, how);
+    if (result == 0 && descriptor__in_use(fd))
+        engine__shut_down(fd);
     return result;
 }
 

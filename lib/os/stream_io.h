@@ -28,6 +28,11 @@ ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags);
  */
 int uaio__reopen_nonblocking(int fd, bool for_write);
 
+/* A duplicate with a high number, or -errno. */
+int uaio__duplicate(int fd);
+
+bool uaio__sigpipe_pending(void);
+
 /* A write that failed with EPIPE has left a SIGPIPE for this thread, in which
  * the signal is blocked: take it back. */
 void uaio__take_sigpipe(void);

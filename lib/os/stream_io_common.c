@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,19 +26,39 @@ static int open_number(const char *directory, int fd, int flags)
     return open(path, flags);
 }
 
+/* To open the master side of a terminal makes another one. */
+static bool is_terminal(int fd)
+{
+#ifdef TIOCGPTN
+    unsigned number;
+
+    if (ioctl(fd, TIOCGPTN, &number) == 0)
+        return false;
+#endif
+    return isatty(fd);
+}
+
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_rdev == b->st_rdev;
 }
 
-/* Some systems duplicate the descriptor in place of opening the file again;
- * and to open the master side of a terminal makes another one. */
+/* Some systems duplicate the descriptor in place of opening the file again. */
 static bool is_reopened(int fd, const struct stat *original)
 {
     struct stat st;
     int status = fcntl(fd, F_GETFL);
 
     return status >= 0 && status & O_NONBLOCK && fstat(fd, &st) == 0 && same_file(&st, original);
+}
+
+int uaio__duplicate(int fd)
+{
+    int again = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
+
+    if (again < 0) /* no number left above, or none allowed there */
+        again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return again < 0 ? -errno : again;
 }
 
 static int move_up(int fd)
@@ -58,7 +79,7 @@ int uaio__reopen_nonblocking(int fd, bool for_write)
 
     if (fstat(fd, &st) != 0)
         return -errno;
-    if (!S_ISFIFO(st.st_mode) && !(S_ISCHR(st.st_mode) && isatty(fd)))
+    if (!S_ISFIFO(st.st_mode) && !(S_ISCHR(st.st_mode) && is_terminal(fd)))
         return -EOPNOTSUPP;
     again = open_number("/proc/self/fd/", fd, flags);
     if (again < 0)
@@ -72,12 +93,19 @@ int uaio__reopen_nonblocking(int fd, bool for_write)
     return move_up(again);
 }
 
+bool uaio__sigpipe_pending(void)
+{
+    sigset_t set;
+
+    return sigpending(&set) == 0 && sigismember(&set, SIGPIPE);
+}
+
 void uaio__take_sigpipe(void)
 {
     sigset_t set;
     int signal;
 
-    if (sigpending(&set) != 0 || !sigismember(&set, SIGPIPE))
+    if (!uaio__sigpipe_pending())
         return;
     sigemptyset(&set);
     sigaddset(&set, SIGPIPE);

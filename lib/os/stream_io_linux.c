@@ -42,8 +42,13 @@ ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
 ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)from, .msg_iovlen = (size_t)n};
-    ssize_t done = uaio__writev(fd, from, n, -1, flags | RWF_NOWAIT, false);
+    ssize_t done;
 
+    if (n == 1 && from->iov_len == 0) { /* pwritev2() makes no message of nothing */
+        done = result_of(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+        return done == -EOPNOTSUPP ? 0 : done;
+    }
+    done = uaio__writev(fd, from, n, -1, flags | RWF_NOWAIT, false);
     if (done >= 0 || !is_unsupported(errno) || flags)
         return done >= 0 ? done : -errno;
     return result_of(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
