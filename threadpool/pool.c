@@ -678,7 +678,9 @@ static bool spin(struct pool *pool, struct pool_worker *w)
     pthread_mutex_lock(&pool->lock);
     pool->spinning = false;
     score_spin(pool, found);
-    return found;
+    /* Others may have taken what was in the inbox to the ready queues, and have
+     * left it there to us, who are searching. */
+    return found || work_left(pool);
 }
 
 /*

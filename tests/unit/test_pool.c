@@ -41,6 +41,30 @@ START_TEST(no_thread_before_the_first_job)
 }
 END_TEST
 
+/*
+ * "If no worker is already on its way to look": one that looks for work before
+ * it sleeps also finds what another thread has made ready meanwhile.
+ */
+START_TEST(a_spinning_worker_runs_what_others_make_ready)
+{
+    sigset_t mask;
+
+    open_pool(&plain_hooks, 1, 0, LONG_MS);
+    pool.spin_ns = INT64_C(200000000);
+    post_task(set_task(0, POOL_BLOCKING, 0, NULL));
+    await(&over);
+    for (unsigned i = 1; i < 4; i++) { /* while it spins, most likely */
+        set_task(i, POOL_BLOCKING, 0, NULL);
+        pool__enter(&pool, &mask);
+        pool__ready(&pool, &tasks[i].job); /* as a gate does that lets it go */
+        pool__exit(&pool, &mask);
+        await(&over);
+    }
+    pool__destroy(&pool);
+    ck_assert(all_ran_once(4));
+}
+END_TEST
+
 static void *post_each_singly(void *arg)
 {
     unsigned first = *(unsigned *)arg;
@@ -737,6 +761,7 @@ Suite *pool_suite(void)
     TCase *bounds = add_case(suite, "bounds");
 
     tcase_add_test(running_case, a_job_runs_once);
+    tcase_add_test(running_case, a_spinning_worker_runs_what_others_make_ready);
     tcase_add_test(running_case, no_thread_before_the_first_job);
     tcase_add_test(running_case, many_posters);
     tcase_add_test(running_case, jobs_may_post_jobs);
