@@ -17,6 +17,7 @@
 struct event {
     atomic_uint sequence; /* atomic: how often it happened */
     atomic_uint sleepers; /* atomic: threads that wait or are about to */
+    atomic_uint resets;   /* atomic: a sleeper of before a reset does not count any more */
 #ifdef UAIO_PORTABLE
     _Atomic uint64_t ends; /* atomic: the pipe's, write end << 32 | read end; 0: none yet */
 #endif

@@ -12,13 +12,16 @@
 /* In memory: pthread_cleanup_push() may be a setjmp(). */
 struct sleep {
     struct event *event;
+    unsigned resets;
     int err;
 };
 
 static void leave(void *arg)
 {
     struct sleep *here = arg;
-    atomic_fetch_sub_explicit(&here->event->sleepers, 1, memory_order_relaxed);
+
+    if (atomic_load_explicit(&here->event->resets, memory_order_relaxed) == here->resets)
+        atomic_fetch_sub_explicit(&here->event->sleepers, 1, memory_order_relaxed);
 }
 
 /* Always with a deadline: a wait without one is restarted by the kernel after
@@ -36,7 +39,7 @@ static int futex_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
 
 int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
 {
-    struct sleep here = {e, 0};
+    struct sleep here = {e, atomic_load_explicit(&e->resets, memory_order_relaxed), 0};
     int type;
 
     atomic_fetch_add_explicit(&e->sleepers, 1, memory_order_seq_cst);
@@ -61,5 +64,6 @@ void uaio__event_reset(struct event *e)
 {
     /* A handler may have forked that interrupted who is about to sleep. */
     atomic_fetch_add_explicit(&e->sequence, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->resets, 1, memory_order_relaxed);
     atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
 }

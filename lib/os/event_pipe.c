@@ -43,16 +43,24 @@ static uint64_t ends_of(struct event *e)
     return none;
 }
 
+struct sleep {
+    struct event *event;
+    unsigned resets;
+};
+
 static void leave(void *arg)
 {
-    struct event *e = arg;
-    atomic_fetch_sub_explicit(&e->sleepers, 1, memory_order_relaxed);
+    struct sleep *here = arg;
+
+    if (atomic_load_explicit(&here->event->resets, memory_order_relaxed) == here->resets)
+        atomic_fetch_sub_explicit(&here->event->sleepers, 1, memory_order_relaxed);
 }
 
 int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
 {
     uint64_t ends = ends_of(e);
     struct pollfd in = {.fd = ends ? (int)(uint32_t)ends : -1, .events = POLLIN};
+    struct sleep here = {e, atomic_load_explicit(&e->resets, memory_order_relaxed)};
     int timeout = LOOK_MS, err = 0;
 
     if (deadline_ns != EVENT_FOREVER) {
@@ -63,7 +71,7 @@ int uaio__event_wait(struct event *e, unsigned sequence, int64_t deadline_ns)
             timeout = (int)((left + 999999) / 1000000);
     }
     atomic_fetch_add_explicit(&e->sleepers, 1, memory_order_seq_cst);
-    pthread_cleanup_push(leave, e);
+    pthread_cleanup_push(leave, &here);
     if (uaio__event_sequence(e) == sequence) {
         char byte;
         if (poll(&in, 1, timeout) < 0)
@@ -96,5 +104,6 @@ void uaio__event_reset(struct event *e)
     }
     /* A handler may have forked that interrupted who is about to sleep. */
     atomic_fetch_add_explicit(&e->sequence, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->resets, 1, memory_order_relaxed);
     atomic_store_explicit(&e->sleepers, 0, memory_order_relaxed);
 }

@@ -9,6 +9,7 @@
  */
 #include "aiocb_state.h"
 #include "posix.h"
+#include "process.h"
 #include "stats.h"
 
 #include <pthread.h>
@@ -23,6 +24,7 @@ struct call {
     bool wait;
     posix__offset_of *offset_of;
     struct request *group;
+    unsigned epoch; /* of the process that made the group */
     struct batch batch;
     bool refused; /* an entry had no resources */
     bool invalid; /* an entry was bad */
@@ -55,9 +57,12 @@ static void submit_one(struct call *call, struct uaio_aiocb *cb)
         call->ids[call->n++] = request__id(request__of_job(call->batch.newest));
 }
 
-static void release(void *group)
+static void release(void *arg)
 {
-    request__release(group);
+    struct call *call = arg;
+
+    if (call->epoch == process__epoch())
+        request__release(call->group);
 }
 
 /* All are posted: wait for them, if that is the mode. */
@@ -67,9 +72,11 @@ static int finish(struct call *call)
 
     if (call->group && call->wait) {
         list__close(call->group, true);
-        pthread_cleanup_push(release, call->group);
+        pthread_cleanup_push(release, call);
         call->err = posix__await_list(call->group, call->ids, call->n);
         pthread_cleanup_pop(0);
+        if (call->epoch != process__epoch())
+            return call->err ? call->err : -EIO; /* a child of a handler's: none is ours */
         failed = atomic_load_explicit(&call->group->list.failed, memory_order_relaxed);
         request__release(call->group);
     } else if (call->group) {
@@ -105,6 +112,7 @@ int posix__listio(int mode, struct uaio_aiocb *const list[], int nent, struct si
     uaio__count(STAT_LISTS);
     if (call.wait || notice.kind != NOTICE_NONE) {
         engine__pool();
+        call.epoch = process__epoch();
         call.group = list__new(call.wait);
         if (!call.group)
             return refuse_all(&call);

@@ -22,6 +22,7 @@ struct waiting {
     int nent;
     struct request *group; /* or wait for this list as a whole, */
     uint32_t group_generation;
+    unsigned epoch;               /* of the process that waits for it */
     const struct request_id *ids; /* and help with these of it: of a member that is over, the */
     int next, last;               /* control block may be gone */
     int64_t deadline_ns;
@@ -54,8 +55,9 @@ static bool is_over(const struct waiting *w)
 {
     bool waits = false;
 
-    if (w->group)
-        return request__state(w->group, w->group_generation) == REQUEST_DONE;
+    if (w->group) /* in a child that a handler has forked meanwhile it is nobody's */
+        return w->epoch != process__epoch() ||
+               request__state(w->group, w->group_generation) == REQUEST_DONE;
     for (int i = 0; i < w->nent; i++) {
         if (!w->list[i])
             continue;
@@ -171,6 +173,7 @@ int posix__await_list(struct request *group, const struct request_id *ids, int n
     struct waiting w = {
         .group = group,
         .group_generation = request__id(group).generation,
+        .epoch = process__epoch(),
         .ids = ids,
         .last = n,
         .deadline_ns = WAIT_FOREVER,
