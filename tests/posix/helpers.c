@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <grp.h>
 #include <linux/userfaultfd.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -12,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 static char temp_dir[PATH_MAX];
 
@@ -155,6 +158,229 @@ void read_fully(int fd, void *buf, size_t nbytes)
         ck_assert_int_gt(n, 0);
         to += n;
         nbytes -= (size_t)n;
+    }
+}
+
+/* --- streams --- */
+
+/* Buffers of 64 KiB, or about twice that, that will not grow under the test. */
+static void limit_buffers(int fd)
+{
+    const int nbytes = 65536;
+
+    if (fcntl(fd, F_GETPIPE_SZ) > 0) {
+        ck_assert_int_eq(fcntl(fd, F_SETPIPE_SZ, nbytes), nbytes);
+        return;
+    }
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &nbytes, sizeof nbytes), 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &nbytes, sizeof nbytes), 0);
+}
+
+static void make_fifo(int ends[2])
+{
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/fifo", temp_dir);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ends[0] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* there is no writer yet */
+    ck_assert_int_ge(ends[0], 0);
+    ends[1] = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(ends[1], 0);
+    ck_assert_int_eq(unlink(path), 0);
+    set_nonblocking(ends[0], false);
+    limit_buffers(ends[1]);
+}
+
+static void make_unix(int type, int ends[2])
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
+    limit_buffers(ends[0]);
+    limit_buffers(ends[1]);
+}
+
+/* A socket bound to some port of the loopback device; -1 if there is none. */
+static int bind_loopback(int type, struct sockaddr_in *name)
+{
+    socklen_t size = sizeof *name;
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+    memset(name, 0, sizeof *name);
+    name->sin_family = AF_INET;
+    name->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)name, sizeof *name) != 0) {
+        close(fd);
+        return -1;
+    }
+    limit_buffers(fd);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)name, &size), 0);
+    return fd;
+}
+
+static void must_connect(int fd, const struct sockaddr_in *name)
+{
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)name, sizeof *name), 0);
+}
+
+static bool make_tcp(int ends[2])
+{
+    struct sockaddr_in name, unused;
+    int listener = bind_loopback(SOCK_STREAM, &name);
+
+    if (listener < 0)
+        return false;
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ends[1] = bind_loopback(SOCK_STREAM, &unused);
+    ck_assert_int_ge(ends[1], 0);
+    must_connect(ends[1], &name);
+    ends[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    ck_assert_int_ge(ends[0], 0);
+    close(listener);
+    return true;
+}
+
+static bool make_udp(int ends[2])
+{
+    struct sockaddr_in names[2];
+
+    for (int i = 0; i < 2; i++) {
+        ends[i] = bind_loopback(SOCK_DGRAM, &names[i]);
+        if (ends[i] < 0)
+            return false;
+    }
+    for (int i = 0; i < 2; i++)
+        must_connect(ends[i], &names[1 - i]);
+    return true;
+}
+
+static bool make_tty(int *slave, int *master)
+{
+    struct termios mode;
+
+    *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*master < 0 || grantpt(*master) != 0 || unlockpt(*master) != 0)
+        return false;
+    *slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (*slave < 0)
+        return false;
+    ck_assert_int_eq(tcgetattr(*slave, &mode), 0);
+    cfmakeraw(&mode);
+    ck_assert_int_eq(tcsetattr(*slave, TCSANOW, &mode), 0);
+    return true;
+}
+
+bool make_stream(int kind, int ends[2], const char *test)
+{
+    bool made = true;
+
+    switch (kind) {
+    case STREAM_PIPE:
+        make_pipe(ends);
+        limit_buffers(ends[1]);
+        break;
+    case STREAM_FIFO:
+        make_fifo(ends);
+        break;
+    case STREAM_UNIX:
+        make_unix(SOCK_STREAM, ends);
+        break;
+    case STREAM_SEQPACKET:
+        make_unix(SOCK_SEQPACKET, ends);
+        break;
+    case STREAM_DGRAM:
+        make_unix(SOCK_DGRAM, ends);
+        break;
+    case STREAM_TCP:
+        made = make_tcp(ends);
+        break;
+    case STREAM_UDP:
+        made = make_udp(ends);
+        break;
+    case STREAM_TTY:
+        made = make_tty(&ends[0], &ends[1]);
+        break;
+    case STREAM_TTY_MASTER:
+        made = make_tty(&ends[1], &ends[0]);
+        break;
+    default:
+        ck_abort_msg("no such stream: %d", kind);
+    }
+    if (!made)
+        skipped(test, kind == STREAM_TTY || kind == STREAM_TTY_MASTER ? "no pseudo-terminals here"
+                                                                      : "no loopback device here");
+    return made;
+}
+
+bool stays_full(int kind)
+{
+    /* Behind the buffers of the others somebody goes on moving bytes for a while. */
+    return kind != STREAM_TCP && kind != STREAM_UDP && kind != STREAM_TTY &&
+           kind != STREAM_TTY_MASTER;
+}
+
+static char waiting_data[LARGE], waiting_back[LARGE];
+
+ssize_t prep_waiting_write(int kind, int fd, struct aiocb *cb)
+{
+    ssize_t nbytes = kind < STREAMS_OF_BYTES ? LARGE : 100;
+
+    if (kind >= STREAMS_OF_BYTES)
+        fill_up(fd); /* of zeros */
+    memset(waiting_data, 'w', sizeof waiting_data);
+    prep(cb, fd, waiting_data, (size_t)nbytes, 0);
+    return nbytes;
+}
+
+void receive_waiting_write(int kind, int fd, ssize_t nbytes)
+{
+    if (kind < STREAMS_OF_BYTES) {
+        read_fully(fd, waiting_back, (size_t)nbytes);
+    } else {
+        do {
+            ck_assert_int_gt(read(fd, waiting_back, sizeof waiting_back), 0);
+        } while (waiting_back[0] != 'w');
+    }
+    ck_assert_mem_eq(waiting_back, waiting_data, (size_t)nbytes);
+}
+
+void is_waiting(const struct aiocb *cb)
+{
+    ck_assert_int_eq(aio_error(cb), EINPROGRESS);
+}
+
+void send_pattern(int fd, size_t i)
+{
+    const unsigned char byte = pattern(i);
+
+    ck_assert_int_eq(write(fd, &byte, 1), 1);
+}
+
+void set_nonblocking(int fd, bool on)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    ck_assert_int_ge(flags, 0);
+    flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    ck_assert_int_eq(fcntl(fd, F_SETFL, flags), 0);
+}
+
+bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+void await_bytes(int fd, int nbytes)
+{
+    int there;
+
+    for (;;) {
+        ck_assert_int_eq(ioctl(fd, FIONREAD, &there), 0);
+        if (there >= nbytes)
+            return;
+        sched_yield();
     }
 }
 

@@ -84,6 +84,62 @@ size_t fill_up(int fd);
 /* Reads exactly nbytes. */
 void read_fully(int fd, void *buf, size_t nbytes);
 
+/* --- streams ---------------------------------------------------------------------------------- */
+
+/*
+ * What has no positions.  All are blocking; what is written to ends[1] is read
+ * from ends[0], and from STREAM_UNIX on the other way, too.
+ */
+enum stream {
+    STREAM_PIPE,
+    STREAM_FIFO,
+    STREAM_UNIX,
+    STREAM_TCP,
+    STREAM_TTY,        /* raw: written at the master, read at the slave */
+    STREAM_TTY_MASTER, /* the same pair, the other way round */
+    STREAM_SEQPACKET,
+    STREAM_DGRAM,
+    STREAM_UDP, /* never full: it drops */
+    STREAMS,
+
+    STREAMS_OF_BYTES = STREAM_SEQPACKET, /* those before it; the others keep messages */
+    STREAMS_THAT_FILL = STREAM_UDP       /* those before it */
+};
+
+/* False, with the reason printed, where there is none of the kind: the test is skipped. */
+bool make_stream(int kind, int ends[2], const char *test);
+#define MAKE_STREAM(kind, ends)               \
+ do {                                         \
+  if (!make_stream((kind), (ends), __func__)) \
+   return;                                    \
+ } while (0)
+
+/* Whether after fill_up() not one byte more is taken, until some are read. */
+bool stays_full(int kind);
+
+/*
+ * Fills in a write that has to wait: of LARGE bytes, or of one message after
+ * as many others as there is room for.  Returns aio_nbytes.  The other reads
+ * it, and what was before it.
+ */
+#define LARGE (1 << 20) /* more than any stream of bytes takes */
+ssize_t prep_waiting_write(int kind, int fd, struct aiocb *cb);
+void receive_waiting_write(int kind, int fd, ssize_t nbytes);
+
+/* Asserts that the request is in progress. */
+void is_waiting(const struct aiocb *cb);
+
+/* Writes the byte i of the pattern. */
+void send_pattern(int fd, size_t i);
+
+void set_nonblocking(int fd, bool on);
+
+/* Whether a read() would not wait now. */
+bool is_readable(int fd);
+
+/* Waits until there are nbytes bytes to be read, of a pipe or a socket of bytes. */
+void await_bytes(int fd, int nbytes);
+
 /* --- control blocks --------------------------------------------------------------------------- */
 
 /* For the compiler: the buffer is noted, and not read. */
@@ -264,6 +320,8 @@ Suite *handlers_suite(void);
 Suite *reentry_suite(void);
 Suite *scale_suite(void);
 Suite *badinput_suite(void);
+Suite *streams_suite(void);
+Suite *stream_ends_suite(void);
 
 /* A suite of one case with the given timeout in seconds for each test. */
 Suite *new_suite(const char *name, double timeout, TCase **tc);

@@ -30,6 +30,8 @@ int main(void)
     srunner_add_suite(runner, reentry_suite());
     srunner_add_suite(runner, badinput_suite());
     srunner_add_suite(runner, scale_suite());
+    srunner_add_suite(runner, streams_suite());
+    srunner_add_suite(runner, stream_ends_suite());
 
     if (!temp_begin()) {
         perror("temporary directory");
