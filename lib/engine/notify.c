@@ -8,6 +8,7 @@
 #include "stats.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <time.h>
 
 /* Callbacks at once; the rest waits for one of them to end. */
@@ -217,27 +218,55 @@ static void call_back(struct request *r)
     pthread_cleanup_pop(1);
 }
 
+/* The callback may destroy the attributes, which pthread_create() reads until it
+ * returns. */
+struct start {
+    struct request *request;
+    sem_t go;
+    sem_t gone;
+};
+
+static void take(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0) /* EINTR: stopped and continued */
+        ;
+}
+
 static void *attributed_main(void *arg)
 {
+    struct start *start = arg;
+    struct request *r = start->request;
+
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
-    call_back(arg);
+    take(&start->go);
+    sem_post(&start->gone);
+    call_back(r);
     return NULL;
 }
 
 /* A thread made as the program asks: 0, or an errno. */
 static int start_attributed(struct request *r)
 {
+    struct start start = {.request = r};
     pthread_t thread;
     int detached = PTHREAD_CREATE_JOINABLE;
     int err;
     sigset_t mask;
 
+    sem_init(&start.go, 0, 0);
+    sem_init(&start.gone, 0, 0);
     pthread_attr_getdetachstate(r->notice.attributes, &detached);
     pool__signals_block(&mask);
-    err = pthread_create(&thread, r->notice.attributes, attributed_main, r);
-    if (!err && detached == PTHREAD_CREATE_JOINABLE)
-        pthread_detach(thread);
+    err = pthread_create(&thread, r->notice.attributes, attributed_main, &start);
+    if (!err) {
+        if (detached == PTHREAD_CREATE_JOINABLE)
+            pthread_detach(thread);
+        sem_post(&start.go);
+        take(&start.gone);
+    }
     pool__signals_restore(&mask);
+    sem_destroy(&start.go);
+    sem_destroy(&start.gone);
     return err;
 }
 

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 /*
@@ -163,12 +162,26 @@ static ssize_t transfer_segments(const struct operation *op)
     return uaio__writev(descriptor(op), all.first, all.n, offset, op->flags, op->append);
 }
 
+static ssize_t send_waiting(const struct operation *op)
+{
+    struct segments all;
+    ssize_t n;
+
+    set_segments(&all, op);
+    n = uaio__send(descriptor(op), all.first, all.n, op->flags, true);
+    if (n < 0)
+        errno = (int)-n;
+    return n < 0 ? -1 : n;
+}
+
 static ssize_t transfer(const struct operation *op)
 {
     char *buffer = (char *)op->buffer + op->done;
     size_t nbytes = op->nbytes - op->done;
     off_t offset = op->stream ? 0 : (off_t)(op->offset + (int64_t)op->done);
 
+    if (op->stream && op->kind == OPERATION_WRITE)
+        return send_waiting(op);
     if (op->vectored || op->flags)
         return transfer_segments(op);
     if (op->kind == OPERATION_READ)
@@ -176,8 +189,7 @@ static ssize_t transfer(const struct operation *op)
                           : pread(op->fd, buffer, nbytes, offset);
     if (op->append)
         return uaio__append(op->fd, buffer, nbytes);
-    return op->stream ? write(descriptor(op), buffer, nbytes)
-                      : pwrite(op->fd, buffer, nbytes, offset);
+    return pwrite(op->fd, buffer, nbytes, offset);
 }
 
 static ssize_t call(const struct operation *op)
@@ -198,26 +210,6 @@ static ssize_t call(const struct operation *op)
 
 /* ---- streams ------------------------------------------------------------- */
 
-/*
- * No write of ours leaves the thread, in which SIGPIPE is blocked, one that it
- * has not had before.
- */
-struct sigpipe {
-    bool pending; /* one of the program's own */
-};
-
-/* If SIGPIPE is not blocked, none can be pending. */
-static void sigpipe_begin(struct sigpipe *sigpipe, const sigset_t *program)
-{
-    sigpipe->pending = program && sigismember(program, SIGPIPE) && uaio__sigpipe_pending();
-}
-
-static void sigpipe_end(const struct sigpipe *sigpipe, ssize_t result)
-{
-    if (result == -EPIPE && !sigpipe->pending)
-        uaio__take_sigpipe();
-}
-
 /* So many bytes are transferred; the rest is left. */
 static void advance(struct operation *op, size_t nbytes)
 {
@@ -237,18 +229,13 @@ static ssize_t without_waiting(const struct operation *op)
     struct segments all;
     ssize_t n;
 
-    if (operation__never_waits(op)) {
-        n = transfer(op);
-        return n < 0 ? -errno : n;
-    }
     set_segments(&all, op);
-    if (op->reopened) {
-        n = op->kind == OPERATION_READ ? readv(op->again, all.first, all.n)
-                                       : writev(op->again, all.first, all.n);
-        return n < 0 ? -errno : n;
-    }
-    return op->kind == OPERATION_READ ? uaio__receive(op->fd, all.first, all.n, op->flags)
-                                      : uaio__send(op->fd, all.first, all.n, op->flags);
+    if (op->kind == OPERATION_WRITE)
+        return uaio__send(descriptor(op), all.first, all.n, op->flags, op->once || op->reopened);
+    if (!operation__never_waits(op) && !op->reopened)
+        return uaio__receive(op->fd, all.first, all.n, op->flags);
+    n = transfer(op);
+    return n < 0 ? -errno : n;
 }
 
 /* From now on it runs there, if `again` is a descriptor. */
@@ -274,10 +261,10 @@ bool operation__detach(struct operation *op)
     return op->reopened || set_again(op, uaio__duplicate(op->fd));
 }
 
-static ssize_t attempt(struct operation *op, ssize_t *last)
+static ssize_t attempt(struct operation *op)
 {
     for (;;) {
-        ssize_t n = *last = without_waiting(op);
+        ssize_t n = without_waiting(op);
         if (n == -EINTR || (n == -EOPNOTSUPP && reopen(op)))
             continue;
         if (n == -EAGAIN && !operation__never_waits(op))
@@ -293,21 +280,17 @@ static ssize_t attempt(struct operation *op, ssize_t *last)
     }
 }
 
-ssize_t operation__attempt(struct operation *op, const sigset_t *program)
+ssize_t operation__attempt(struct operation *op)
 {
-    struct sigpipe sigpipe = {.pending = true};
     int cancel;
-    ssize_t result = OPERATION_PENDING, last = 0;
+    ssize_t result;
 
     if (op->closed)
         return -ECANCELED;
     if (op->must_wait)
-        return result;
+        return OPERATION_PENDING;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    if (op->kind == OPERATION_WRITE)
-        sigpipe_begin(&sigpipe, program);
-    result = attempt(op, &last);
-    sigpipe_end(&sigpipe, last);
+    result = attempt(op);
     pthread_setcancelstate(cancel, &cancel);
     return result;
 }
@@ -352,17 +335,8 @@ static ssize_t transfer_all(struct operation *op)
 
 static ssize_t run_stream(struct operation *op)
 {
-    struct sigpipe sigpipe;
-    sigset_t pipe, mask;
-    ssize_t n;
+    ssize_t n = transfer_all(op);
 
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &mask); /* who stands in for a worker has it open */
-    sigpipe_begin(&sigpipe, &mask);
-    n = transfer_all(op);
-    sigpipe_end(&sigpipe, n);
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done;
 }
 

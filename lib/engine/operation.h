@@ -19,7 +19,6 @@
 
 #include "queue.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -100,11 +99,9 @@ int operation__prepare_sync(struct operation *op);
 /*
  * Do what can be done of an operation on a stream without waiting.  Its result
  * or -errno; or OPERATION_PENDING: to be attempted again when the descriptor is
- * ready, or, if `must_wait` is set, to be run then.  Leaves no SIGPIPE behind,
- * and takes none of the program's: the caller has all signals blocked,
- * `program` is what else the thread blocks (NULL: it is ours).
+ * ready, or, if `must_wait` is set, to be run then.
  */
-ssize_t operation__attempt(struct operation *op, const sigset_t *program);
+ssize_t operation__attempt(struct operation *op);
 
 /* Let an operation on a stream that must wait run on a descriptor of its own, so
  * that nobody who closes the program's has to wait for it.  False: none. */

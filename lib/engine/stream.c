@@ -7,11 +7,10 @@
 #include "stats.h"
 #include "os/thread.h"
 
-/* [TRYING] True: it is over, published and gone from the pool, and to be told.
- * `mask`: as operation__attempt()'s. */
-static bool attempt(struct pool *pool, struct request *r, const sigset_t *mask)
+/* [TRYING] True: it is over, published and gone from the pool, and to be told. */
+static bool attempt(struct pool *pool, struct request *r)
 {
-    ssize_t result = operation__attempt(&r->operation, mask);
+    ssize_t result = operation__attempt(&r->operation);
 
     if (result == OPERATION_PENDING)
         return false;
@@ -35,14 +34,14 @@ static void wait(struct pool *pool, struct request *r)
 }
 
 /* True: it is over, and to be told. */
-static bool start(struct pool *pool, struct request *r, const sigset_t *mask)
+static bool start(struct pool *pool, struct request *r)
 {
     uint32_t generation = request__id(r).generation;
     bool over = false;
 
     pool__arrive(pool, &r->job);
     if (request__move(r, generation, REQUEST_WAITING, REQUEST_TRYING))
-        over = attempt(pool, r, mask);
+        over = attempt(pool, r);
     if (over)
         uaio__count(STAT_INLINE_HITS);
     else
@@ -60,7 +59,7 @@ struct pool_job *stream__post(struct pool *pool, struct pool_job *newest)
         struct request *r = request__of_job(job);
         next = job->posted;
         request__hold(r); /* others may end it at any time */
-        if (start(pool, r, &guard.mask)) {
+        if (start(pool, r)) {
             job->posted = over;
             over = job;
         }
@@ -121,8 +120,7 @@ static void wait_again(struct pool *pool, struct pool_job *chain)
 }
 
 /* What can be done for each of the chain.  True if any came on. */
-static bool attempt_all(struct pool *pool, struct pool_job *chain, const sigset_t *mask,
-                        struct pool_job **over)
+static bool attempt_all(struct pool *pool, struct pool_job *chain, struct pool_job **over)
 {
     struct pool_job *again = NULL;
     bool progress = false;
@@ -132,7 +130,7 @@ static bool attempt_all(struct pool *pool, struct pool_job *chain, const sigset_
         size_t done = r->operation.done;
         struct pool_job **list;
         next = job->posted;
-        list = attempt(pool, r, mask) ? over : &again;
+        list = attempt(pool, r) ? over : &again;
         progress = progress || list == over || r->operation.done > done;
         job->posted = *list;
         *list = job;
@@ -152,7 +150,7 @@ bool stream__ready(struct pool *pool, const struct readiness *ready, int n)
     taken = take_all(pool, ready, n);
     pool__exit(pool, NULL);
     run_all(pool, taken.to_run);
-    progress = attempt_all(pool, taken.to_attempt, NULL, &over);
+    progress = attempt_all(pool, taken.to_attempt, &over);
     completion__tell_all(over);
     return progress || taken.to_run;
 }
@@ -171,7 +169,7 @@ void stream__retry(struct pool *pool, int fd)
         pool__enter(pool, NULL);
         order__take(fd, &taken);
         pool__exit(pool, NULL);
-    } while (attempt_all(pool, taken.to_attempt, &guard.mask, &over));
+    } while (attempt_all(pool, taken.to_attempt, &over));
     completion__unguard(&guard);
     completion__tell_all(pool__reversed(over));
 }

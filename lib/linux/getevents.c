@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "linux.h"
 #include "native.h"
+#include "process.h"
 #include "ring.h"
 #include "user_memory.h"
 
@@ -176,6 +177,7 @@ static int collect(struct reaper *w)
         bool prompt = prompt_in_flight(w);
         int err;
 
+        process__check(); /* a handler may have forked, and this be the child */
         if (!context__alive(w->c))
             return -EINVAL; /* and none of the events of what was cancelled */
         err = reap(w);
@@ -184,6 +186,7 @@ static int collect(struct reaper *w)
         if (is_satisfied(w, prompt))
             return 0;
         err = wait_more(w, sequence, w->min_nr > 0 ? (unsigned)(w->min_nr - w->reaped) : 0);
+        process__check();
         if (err) {
             /* An event beats a signal, and the end of the time. */
             return reap(w) < 0 ? -EFAULT : w->reaped < w->min_nr ? err : 0;

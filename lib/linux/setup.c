@@ -46,6 +46,7 @@ int linux__setup(unsigned nr, unsigned long *ctxp)
     if (ctx != 0 || nr == 0 || nr > MAX_EVENTS)
         return -EINVAL;
     pthread_once(&once, init);
+    process__check();
     err = context__new(nr, &c);
     errno = saved;
     if (err)

@@ -20,7 +20,10 @@
  * this kind of file cannot be asked not to wait.
  */
 ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags);
-ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags);
+
+/* The same; with `wait` it may.  Raises no SIGPIPE, and takes none away that was
+ * pending. */
+ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags, bool wait);
 
 /*
  * Another descriptor of the same pipe or terminal, with O_NONBLOCK and a high
@@ -31,10 +34,8 @@ int uaio__reopen_nonblocking(int fd, bool for_write);
 /* A duplicate with a high number, or -errno. */
 int uaio__duplicate(int fd);
 
-bool uaio__sigpipe_pending(void);
-
-/* A write that failed with EPIPE has left a SIGPIPE for this thread, in which
- * the signal is blocked: take it back. */
-void uaio__take_sigpipe(void);
+/* writev() where nothing keeps it from raising SIGPIPE: the signal is blocked,
+ * and taken back.  0.. or -errno. */
+ssize_t uaio__write_quietly(int fd, const struct iovec *from, int n);
 
 #endif

@@ -93,21 +93,31 @@ int uaio__reopen_nonblocking(int fd, bool for_write)
     return move_up(again);
 }
 
-bool uaio__sigpipe_pending(void)
+static bool is_sigpipe_pending(void)
 {
     sigset_t set;
 
     return sigpending(&set) == 0 && sigismember(&set, SIGPIPE);
 }
 
-void uaio__take_sigpipe(void)
+/* One that was pending before is the program's.  (If it was the process's, not
+ * this thread's, ours stays, too.) */
+ssize_t uaio__write_quietly(int fd, const struct iovec *from, int n)
 {
-    sigset_t set;
+    sigset_t set, mask;
+    bool pending;
+    ssize_t done;
     int signal;
 
-    if (!uaio__sigpipe_pending())
-        return;
     sigemptyset(&set);
     sigaddset(&set, SIGPIPE);
-    sigwait(&set, &signal);
+    pthread_sigmask(SIG_BLOCK, &set, &mask);
+    pending = is_sigpipe_pending();
+    done = writev(fd, from, n);
+    if (done < 0)
+        done = -errno;
+    if (done == -EPIPE && !pending && is_sigpipe_pending())
+        sigwait(&set, &signal);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return done;
 }

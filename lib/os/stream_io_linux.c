@@ -29,6 +29,10 @@ static ssize_t result_of(ssize_t n)
     return errno == ENOTSOCK ? -EOPNOTSUPP : -errno;
 }
 
+#ifndef RWF_NOSIGNAL
+# define RWF_NOSIGNAL 0x00000100
+#endif
+
 ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)to, .msg_iovlen = (size_t)n};
@@ -39,17 +43,29 @@ ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
     return result_of(recvmsg(fd, &message, MSG_DONTWAIT));
 }
 
-ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags)
+/* RWF_NOSIGNAL is there from Linux 6.18 on. */
+static ssize_t write_file(int fd, const struct iovec *from, int n, uint32_t flags)
+{
+    ssize_t done = uaio__writev(fd, from, n, -1, flags | RWF_NOSIGNAL, false);
+
+    if (done >= 0 || !is_unsupported(errno))
+        return done >= 0 ? done : -errno;
+    if (flags == 0)
+        return uaio__write_quietly(fd, from, n);
+    /* With flags it may raise the signal, in an old kernel. */
+    done = uaio__writev(fd, from, n, -1, flags, false);
+    return done >= 0 ? done : -errno;
+}
+
+ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags, bool wait)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)from, .msg_iovlen = (size_t)n};
-    ssize_t done;
+    ssize_t done = flags
+                       ? -EOPNOTSUPP
+                       : result_of(sendmsg(fd, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)));
 
-    if (n == 1 && from->iov_len == 0) { /* pwritev2() makes no message of nothing */
-        done = result_of(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
-        return done == -EOPNOTSUPP ? 0 : done;
-    }
-    done = uaio__writev(fd, from, n, -1, flags | RWF_NOWAIT, false);
-    if (done >= 0 || !is_unsupported(errno) || flags)
-        return done >= 0 ? done : -errno;
-    return result_of(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (done != -EOPNOTSUPP)
+        return done;
+    done = write_file(fd, from, n, flags | (wait ? 0u : RWF_NOWAIT));
+    return !wait && is_unsupported((int)-done) ? -EOPNOTSUPP : done;
 }

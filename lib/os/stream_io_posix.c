@@ -21,10 +21,18 @@ ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
     return flags ? -EOPNOTSUPP : result_of(recvmsg(fd, &message, MSG_DONTWAIT));
 }
 
-ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags)
+#ifndef MSG_NOSIGNAL
+# define MSG_NOSIGNAL 0
+#endif
+
+ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags, bool wait)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)from};
+    ssize_t done;
 
+    if (flags)
+        return -EOPNOTSUPP;
     message.msg_iovlen = (__typeof__(message.msg_iovlen))n;
-    return flags ? -EOPNOTSUPP : result_of(sendmsg(fd, &message, MSG_DONTWAIT));
+    done = result_of(sendmsg(fd, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)));
+    return done == -EOPNOTSUPP && wait ? uaio__write_quietly(fd, from, n) : done;
 }
