@@ -6,7 +6,17 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* "fork: the child's copy of a context is dead (EINVAL), new ones work" */
+static bool no_such_way(pid_t pid, const char *test)
+{
+    if (pid < 0 && errno == ENOSYS) {
+        skipped(test, "libc has no _Fork");
+        return true;
+    }
+    ck_assert_int_ge(pid, 0);
+    return false;
+}
+
+/* "fork: the child's copy of a context is dead (EINVAL), new ones work", whoever forks. */
 START_TEST(the_childs_copy_is_dead)
 {
     struct iocb cb, waiting;
@@ -21,8 +31,9 @@ START_TEST(the_childs_copy_is_dead)
     ck_assert_int_eq((int)perform(ctx, &cb), 1);
     prep_poll(&waiting, ends[0], POLLIN);
     must_submit(ctx, &waiting);
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
+    pid = fork_by(_i);
+    if (no_such_way(pid, __func__))
+        return;
     if (pid == 0) {
         aio_context_t mine = 0;
 
@@ -58,7 +69,9 @@ START_TEST(generations)
     pid_t pid;
 
     prep_read(&cb, fd, &byte, 1, 0);
-    pid = fork();
+    pid = fork_by(_i);
+    if (no_such_way(pid, __func__))
+        return;
     if (pid == 0) {
         for (int i = 0; i < 5; i++) {
             struct io_event event;
@@ -69,7 +82,7 @@ START_TEST(generations)
             EXPECT(t_setup(4, &ctx) == 0);
             EXPECT(submit(ctx, &cb) == 1);
             EXPECT(t_getevents(ctx, 1, 1, &event, NULL) == 1);
-            pid = fork();
+            pid = fork_by(_i);
             EXPECT(pid >= 0);
             if (pid > 0) {
                 int status;
@@ -82,6 +95,131 @@ START_TEST(generations)
     }
     ck_assert_int_eq(status_of(pid, 0), 0);
     ck_assert_int_eq((int)perform(ctx, &cb), 1);
+}
+END_TEST
+
+static atomic_bool enough;
+static atomic_int failures;
+
+struct submitter {
+    pthread_t thread;
+    int fd;
+    atomic_int rounds;
+};
+
+/* Off the main thread, so without assertions. */
+static void *keep_submitting(void *argument)
+{
+    struct submitter *s = argument;
+    aio_context_t ctx = 0;
+
+    if (t_setup(4, &ctx) != 0)
+        atomic_fetch_add(&failures, 1);
+    while (!atomic_load(&enough)) {
+        struct iocb write_cb, sync_cb, *list[] = {&write_cb, &sync_cb};
+        struct io_event events[2];
+
+        prep_write(&write_cb, s->fd, "x", 1, 0);
+        prep(&sync_cb, IOCB_CMD_FSYNC, s->fd, NULL, 0, 0);
+        if (t_submit(ctx, 2, list) != 2 || t_getevents(ctx, 2, 2, events, NULL) != 2 ||
+            events[0].res + events[1].res != 1)
+            atomic_fetch_add(&failures, 1);
+        atomic_fetch_add(&s->rounds, 1);
+    }
+    if (t_destroy(ctx) != 0)
+        atomic_fetch_add(&failures, 1);
+    return NULL;
+}
+
+/* Forks while several threads are anywhere in the library: the child has none of their locks. */
+START_TEST(forks_while_threads_submit)
+{
+    enum { CHILDREN = SANITIZED ? 20 : 100 };
+    static struct submitter submitters[4];
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(1);
+    aio_context_t ctx = new_context(4);
+
+    queue_everything();
+    prep_read(&cb, fd, &byte, 1, 0);
+    for (size_t i = 0; i < COUNT(submitters); i++) {
+        submitters[i].fd = temp_file(1);
+        start_thread(&submitters[i].thread, keep_submitting, &submitters[i]);
+    }
+    for (int n = 0; n < CHILDREN; n++) {
+        const int before = atomic_load(&submitters[0].rounds);
+        pid_t pid = fork_by(_i);
+
+        if (pid == 0) {
+            struct io_event event;
+            aio_context_t mine = 0;
+
+            EXPECT(submit(ctx, &cb) == -EINVAL);
+            EXPECT(t_setup(4, &mine) == 0);
+            EXPECT(submit(mine, &cb) == 1);
+            EXPECT(t_getevents(mine, 1, 1, &event, NULL) == 1);
+            EXPECT(event.res == 1);
+            EXPECT(t_destroy(mine) == 0);
+            _exit(0);
+        }
+        if (no_such_way(pid, __func__))
+            break;
+        ck_assert_int_eq(status_of(pid, 0), 0);
+        while (atomic_load(&submitters[0].rounds) == before)
+            sched_yield();
+    }
+    atomic_store(&enough, true);
+    for (size_t i = 0; i < COUNT(submitters); i++)
+        join_thread(submitters[i].thread);
+    ck_assert_int_eq(atomic_load(&failures), 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    must_destroy(ctx);
+}
+END_TEST
+
+/*
+ * A child of vfork() has our memory and descriptors of its own: what it closes
+ * and replaces, before it calls _exit() or exec, is not closed for us.
+ */
+START_TEST(a_child_of_vfork_leaves_contexts_alone)
+{
+    struct iocb polled, read_cb;
+    struct io_event event;
+    volatile int worked = 0;
+    char byte;
+    int ends[2], read_ends[2], other = temp_file(1);
+    aio_context_t ctx = new_context(4);
+    pid_t pid;
+
+    make_pipe(ends);
+    make_pipe(read_ends);
+    prep_poll(&polled, ends[0], POLLIN);
+    must_submit(ctx, &polled);
+    prep_read(&read_cb, read_ends[0], &byte, 1, 0);
+    if (!on_kernel())
+        must_submit(ctx, &read_cb);
+    pid = vfork();
+    if (pid == 0) {
+        worked += dup2(other, read_ends[0]) == read_ends[0];
+        worked += close(ends[0]) == 0;
+        if (worked == 2 && _i > 0)
+            execl("/bin/true", "true", (char *)NULL);
+        _exit(worked == 2 && _i == 0 ? 0 : 127);
+    }
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(status_of(pid, 0), 0);
+    nothing_to_reap(ctx);
+    ck_assert_int_eq((int)write(ends[1], "x", 1), 1);
+    event = reap_one(ctx);
+    ck_assert(is_event_of(&event, &polled));
+    if (!on_kernel()) {
+        ck_assert_int_eq((int)write(read_ends[1], "y", 1), 1);
+        event = reap_one(ctx);
+        ck_assert(is_event_of(&event, &read_cb));
+        ck_assert_int_eq(byte, 'y');
+    }
+    must_destroy(ctx);
 }
 END_TEST
 
@@ -198,13 +336,68 @@ START_TEST(leaving_finishes_writes)
 }
 END_TEST
 
+#ifndef UAIO_TEST_WITHOUT_SYSCALL
+/*
+ * The same of daemon(), whose caller ends within: the writes that were accepted
+ * are done, and the daemon, which has none of it, uses contexts of its own.
+ */
+START_TEST(a_daemon_leaves_no_write_undone)
+{
+    enum { N = 60, SIZE = 10000 };
+    static char found_bytes[N * SIZE];
+    char answer = 0;
+    int fd = temp_file(0), ends[2];
+    pid_t pid;
+
+    make_pipe(ends);
+    fflush(NULL);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        static struct iocb cbs[N], *list[N];
+        static char bytes[N * SIZE];
+        struct io_event event;
+        aio_context_t ctx = 0, old;
+
+        close(ends[0]);
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (char)pattern(i);
+        EXPECT(t_setup(N, &ctx) == 0);
+        for (int i = 0; i < N; i++) {
+            prep_write(&cbs[i], fd, bytes + i * SIZE, SIZE, i * SIZE);
+            list[i] = &cbs[i];
+        }
+        EXPECT(t_submit(ctx, N, list) == N);
+        EXPECT(daemon(1, _i) == 0);
+        signal(SIGALRM, SIG_DFL); /* Check has a handler, and no hold of a daemon */
+        alarm(30);
+        old = ctx;
+        ctx = 0;
+        EXPECT(submit(old, &cbs[0]) == -EINVAL);
+        EXPECT(t_setup(4, &ctx) == 0);
+        EXPECT(submit(ctx, &cbs[0]) == 1);
+        EXPECT(t_getevents(ctx, 1, 1, &event, NULL) == 1 && event.res == SIZE);
+        EXPECT(write(ends[1], "!", 1) == 1);
+        _exit(0);
+    }
+    close(ends[1]);
+    ck_assert_int_eq(status_of(pid, 0), 0);
+    ck_assert_int_eq((int)pread(fd, found_bytes, sizeof found_bytes, 0), sizeof found_bytes);
+    ck_assert(is_pattern(found_bytes, sizeof found_bytes, 0));
+    ck_assert_int_eq((int)read(ends[0], &answer, 1), 1);
+    ck_assert_int_eq(answer, '!');
+}
+END_TEST
+#endif
+
 static pid_t forked;
+static int handlers_way;
 
 static void fork_once(int signo)
 {
     (void)signo;
     if (forked < 0)
-        forked = fork();
+        forked = fork_by(handlers_way);
 }
 
 /*
@@ -222,10 +415,11 @@ START_TEST(a_handler_may_fork_while_it_waits)
 
     make_pipe(ends);
     sigemptyset(&none);
+    handlers_way = _i / 3;
     handle(SIGUSR1, fork_once, 0);
     prep_read(&cb, fd, &byte, 1, 0);
     prep_poll(&waiting, ends[0], POLLIN);
-    if (_i > 0)
+    if (_i % 3 > 0)
         must_submit(ctx, &waiting);
     for (int round = 0; round < 20; round++) {
         int result;
@@ -233,8 +427,8 @@ START_TEST(a_handler_may_fork_while_it_waits)
         forked = -1;
         fflush(NULL);
         storm_begin(SIGUSR1, 1000);
-        result = _i < 2 ? t_getevents(ctx, 1, 1, &event, NULL)
-                        : t_pgetevents(ctx, 1, 1, &event, NULL, &none);
+        result = _i % 3 < 2 ? t_getevents(ctx, 1, 1, &event, NULL)
+                            : t_pgetevents(ctx, 1, 1, &event, NULL, &none);
         if (forked == 0) {
             aio_context_t mine = 0;
 
@@ -246,13 +440,14 @@ START_TEST(a_handler_may_fork_while_it_waits)
             _exit(0);
         }
         storm_end();
+        if (no_such_way(forked, __func__))
+            break;
         ck_assert_int_eq(result, -EINTR);
-        ck_assert_int_gt(forked, 0);
         ck_assert_int_eq(status_of(forked, 0), 0);
-        if (_i == 0)
+        if (_i % 3 == 0)
             ck_assert_int_eq((int)perform(ctx, &cb), 1);
     }
-    if (_i > 0) {
+    if (_i % 3 > 0) {
         ck_assert_int_eq((int)write(ends[1], "x", 1), 1);
         event = reap_one(ctx);
         ck_assert(is_event_of(&event, &waiting));
@@ -266,15 +461,18 @@ Suite *fork_suite(void)
     TCase *tc;
     Suite *suite = new_suite("fork", 60, &tc);
 
-    tcase_add_test(tc, the_childs_copy_is_dead);
-    tcase_add_test(tc, generations);
+    tcase_add_loop_test(tc, the_childs_copy_is_dead, 0, FORK_WAYS_HERE);
+    tcase_add_loop_test(tc, generations, 0, FORK_WAYS_HERE);
+    tcase_add_loop_test(tc, forks_while_threads_submit, 0, FORK_WAYS_HERE);
+    tcase_add_loop_test(tc, a_child_of_vfork_leaves_contexts_alone, 0, 2);
     tcase_add_test(tc, a_child_that_shares_memory_shares_contexts);
     tcase_add_loop_test(tc, leaving_does_not_wait_for_what_is_never_ready, 0, WAYS);
 #ifdef UAIO_TEST_WITHOUT_SYSCALL /* libaio.so.1 takes over libaio's names only */
     tcase_add_loop_test(tc, leaving_finishes_writes, EXIT, EXIT + 1);
 #else
     tcase_add_loop_test(tc, leaving_finishes_writes, 0, WAYS);
+    tcase_add_loop_test(tc, a_daemon_leaves_no_write_undone, 0, 2);
 #endif
-    tcase_add_loop_test(tc, a_handler_may_fork_while_it_waits, 0, 3);
+    tcase_add_loop_test(tc, a_handler_may_fork_while_it_waits, 0, 3 * FORK_WAYS_HERE);
     return suite;
 }

@@ -774,6 +774,113 @@ bool forbid_threads(void)
     return false;
 }
 
+size_t list_threads(pid_t *tids, size_t n)
+{
+    DIR *dir = opendir("/proc/self/task");
+    struct dirent *entry;
+    size_t found = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (found < n)
+            tids[found] = (pid_t)atol(entry->d_name);
+        found++;
+    }
+    closedir(dir);
+    return found;
+}
+
+void thread_value(pid_t tid, const char *field, char value[THREAD_VALUE_MAX])
+{
+    char path[64], line[THREAD_VALUE_MAX];
+    const size_t length = strlen(field);
+    FILE *status;
+
+    value[0] = '\0';
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)tid);
+    status = fopen(path, "r");
+    if (status == NULL)
+        return;
+    while (fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, field, length) == 0 && line[length] == ':') {
+            const char *begin = line + length + 1 + strspn(line + length + 1, " \t");
+
+            snprintf(value, THREAD_VALUE_MAX, "%.*s", (int)strcspn(begin, "\n"), begin);
+            break;
+        }
+    }
+    fclose(status);
+}
+
+/* --- processes --- */
+
+/* ThreadSanitizer would end a child that has threads. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
+/* Older C libraries do not have it. */
+extern pid_t _Fork(void) __attribute__((weak));
+
+static pid_t underscore_fork(void)
+{
+    if (_Fork)
+        return _Fork();
+    errno = ENOSYS;
+    return -1;
+}
+
+static pid_t fork_by_syscall(void)
+{
+#ifdef SYS_fork
+    return (pid_t)syscall(SYS_fork);
+#else
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
+pid_t fork_by(int way)
+{
+    switch (way) {
+    case BY_UNDERSCORE_FORK:
+        return underscore_fork();
+    case BY_SYSCALL:
+        return fork_by_syscall();
+    default:
+        return fork();
+    }
+}
+
+int status_of(pid_t pid)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) != pid)
+        ck_assert_int_eq(errno, EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void *shared_memory(size_t nbytes)
+{
+    void *memory = mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    return memory;
+}
+
+void execute_new_image(void)
+{
+    setenv("CK_RUN_SUITE", "new_image", 1);
+    unsetenv("CK_RUN_CASE");
+    setenv("CK_VERBOSITY", "normal", 1);
+    execl("/proc/self/exe", "new-image", (char *)NULL);
+}
+
 /* --- suites --- */
 
 Suite *new_suite(const char *name, double timeout, TCase **tc)

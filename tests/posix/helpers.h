@@ -301,6 +301,36 @@ void no_leak_check_at_exit(void);
  */
 bool forbid_threads(void);
 
+/* The ids of the process's threads, at most n of them; how many there are. */
+size_t list_threads(pid_t *tids, size_t n);
+
+/* What /proc says of the thread's `field` ("Uid", "SigBlk"); empty if the thread has ended. */
+#define THREAD_VALUE_MAX 256
+void thread_value(pid_t tid, const char *field, char value[THREAD_VALUE_MAX]);
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+/* Ways to have a child with a copy of the memory; only the first calls what
+ * pthread_atfork() was told, and only the first is known to the sanitizers. */
+enum { BY_FORK, BY_UNDERSCORE_FORK, BY_SYSCALL, FORK_WAYS };
+#define FORK_WAYS_HERE (SANITIZED ? 1 : FORK_WAYS)
+
+/*
+ * As fork() does; -1 with ENOSYS where libc has no such way.  A child may
+ * assert, in any thread: it ends with status 1, and the runner is told.  But no
+ * other thread may have been about that when it was forked, for its lock.
+ */
+pid_t fork_by(int way);
+
+/* Waits for the child: its exit status, or -1 if a signal ended it. */
+int status_of(pid_t pid);
+
+/* Memory that parent and child have in common. */
+void *shared_memory(size_t nbytes);
+
+/* Becomes this program again, with the suite new_image alone; returns if that cannot be. */
+void execute_new_image(void);
+
 /* --- suites ----------------------------------------------------------------------------------- */
 
 Suite *symbols_suite(void);
@@ -322,6 +352,11 @@ Suite *scale_suite(void);
 Suite *badinput_suite(void);
 Suite *streams_suite(void);
 Suite *stream_ends_suite(void);
+Suite *fork_suite(void);
+Suite *close_suite(void);
+Suite *process_suite(void);
+Suite *new_image_suite(void);
+Suite *credentials_suite(void);
 
 /* A suite of one case with the given timeout in seconds for each test. */
 Suite *new_suite(const char *name, double timeout, TCase **tc);

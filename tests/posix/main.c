@@ -29,7 +29,14 @@ int main(void)
     srunner_add_suite(runner, handlers_suite());
     srunner_add_suite(runner, reentry_suite());
     srunner_add_suite(runner, badinput_suite());
+    srunner_add_suite(runner, fork_suite());
+    srunner_add_suite(runner, process_suite());
+    srunner_add_suite(runner, new_image_suite());
+    srunner_add_suite(runner, credentials_suite());
     srunner_add_suite(runner, scale_suite());
+#ifndef UAIO_TEST_PREFIXED /* that library does not see what is closed */
+    srunner_add_suite(runner, close_suite());
+#endif
     srunner_add_suite(runner, streams_suite());
     srunner_add_suite(runner, stream_ends_suite());
 

@@ -2,6 +2,7 @@
 /* "Notification" of the contract. */
 #include "helpers.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -314,6 +315,112 @@ START_TEST(a_full_queue_holds_up_nothing_else)
 }
 END_TEST
 
+static void limit_queued_signals_to(rlim_t n)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    limit.rlim_cur = n > limit.rlim_max ? limit.rlim_max : n;
+    ck_assert_int_eq(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+}
+
+static void submit_signalling_reads(size_t first, size_t end, int fd)
+{
+    for (size_t i = first; i < end; i++) {
+        prep_read(i, fd);
+        notify_by_signal(&cbs[i].aio_sigevent, SIGRTMIN, &cbs[i]);
+        must_read(&cbs[i]);
+    }
+}
+
+/* Takes as many signals as there are, and asserts that each of these requests had one. */
+static void take_each_signal_once(size_t first, size_t end)
+{
+    siginfo_t info;
+
+    for (size_t i = first; i < end; i++) {
+        take_signal(SIGRTMIN, &info);
+        atomic_fetch_add(&calls[index_of(info.si_value.sival_ptr)], 1);
+    }
+    for (size_t i = first; i < end; i++)
+        ck_assert_int_eq(atomic_load(&calls[i]), 1);
+    ck_assert(!is_pending(SIGRTMIN));
+}
+
+/* The signals that do not fit yet are kept, and not each by a thread that waits for it. */
+START_TEST(signals_that_wait_take_few_threads)
+{
+    int fd = temp_file(MANY);
+
+    block_signal(SIGRTMIN);
+    queue_everything();
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    limit_queued_signals_to(0);
+    submit_signalling_reads(1, MANY, fd);
+    for (size_t i = 1; i < MANY; i++)
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    check_a_callback_works(0, fd);
+    let_others_run();
+    ck_assert_uint_le(list_threads(NULL, 0), 16); /* four of them workers */
+    limit_queued_signals_to(RLIM_INFINITY);
+    take_each_signal_once(1, MANY);
+}
+END_TEST
+
+/*
+ * "None is ever lost": with the queue full, and no thread to be had for trying
+ * again but the workers there are.
+ */
+START_TEST(no_signal_is_lost_without_room_and_threads)
+{
+    enum { SIGNALS = 100 };
+    int fd = temp_file(MANY);
+
+    block_signal(SIGRTMIN);
+    queue_everything();
+    ck_assert_int_eq(setenv("UAIO_IDLE_MS", "3600000", 1), 0);
+    let_others_run();
+    limit_queued_signals(1);
+    if (!forbid_threads())
+        SKIP("cannot keep pthread_create from working here");
+    submit_signalling_reads(0, SIGNALS, fd);
+    take_each_signal_once(0, SIGNALS);
+    for (size_t i = 0; i < SIGNALS; i++)
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+}
+END_TEST
+
+static void *say_thread_id(void *argument)
+{
+    *(pid_t *)argument = (pid_t)syscall(SYS_gettid);
+    return NULL;
+}
+
+/* A signal for a thread that has ended has nobody to go to: nothing waits for that. */
+START_TEST(a_signal_for_a_thread_that_ended_is_dropped)
+{
+    pthread_t thread;
+    pid_t tid = 0;
+    int fd = temp_file(MANY);
+
+    if (_i > 0)
+        queue_everything();
+    block_signal(SIGUSR1);
+    start_thread(&thread, say_thread_id, &tid);
+    join_thread(thread);
+    for (size_t i = 0; i < 20; i++) {
+        prep_read(i, fd);
+        notify_by_signal(&cbs[i].aio_sigevent, SIGUSR1, &cbs[i]);
+        cbs[i].aio_sigevent.sigev_notify = SIGEV_THREAD_ID;
+        cbs[i].aio_sigevent.sigev_notify_thread_id = tid;
+        must_read(&cbs[i]);
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    }
+    let_others_run();
+    ck_assert(!is_pending(SIGUSR1));
+}
+END_TEST
+
 /* "Each request notifies exactly once, after its status is visible": signals. */
 START_TEST(each_request_signals_exactly_once_after_its_status)
 {
@@ -512,6 +619,232 @@ START_TEST(the_callback_of_a_list_has_its_attributes)
 }
 END_TEST
 
+static atomic_int policy_seen, priority_seen, cpus_seen;
+
+static void note_scheduling(union sigval value)
+{
+    struct sched_param param = {0};
+    cpu_set_t set;
+    int policy = -1;
+
+    (void)value;
+    pthread_getschedparam(pthread_self(), &policy, &param);
+    atomic_store(&policy_seen, policy);
+    atomic_store(&priority_seen, param.sched_priority);
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        atomic_store(&cpus_seen, CPU_COUNT(&set));
+    sem_post(&called);
+}
+
+/* Attributes of a detached thread. */
+static void init_attributes(pthread_attr_t *attr)
+{
+    ck_assert_int_eq(pthread_attr_init(attr), 0);
+    ck_assert_int_eq(pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED), 0);
+}
+
+static void ask_for_fifo(pthread_attr_t *attr, int priority)
+{
+    const struct sched_param param = {.sched_priority = priority};
+
+    ck_assert_int_eq(pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED), 0);
+    ck_assert_int_eq(pthread_attr_setschedpolicy(attr, SCHED_FIFO), 0);
+    ck_assert_int_eq(pthread_attr_setschedparam(attr, &param), 0);
+}
+
+static void *no_operation(void *argument)
+{
+    return argument;
+}
+
+static bool can_make_thread(const pthread_attr_t *attr)
+{
+    pthread_t thread;
+    int detached;
+
+    if (pthread_create(&thread, attr, no_operation, NULL) != 0)
+        return false;
+    pthread_attr_getdetachstate(attr, &detached);
+    if (detached == PTHREAD_CREATE_JOINABLE)
+        join_thread(thread);
+    return true;
+}
+
+/* "honouring sigev_notify_attributes": policy and priority. */
+START_TEST(callback_has_the_scheduling_asked_for)
+{
+    static pthread_attr_t attr;
+    int fd = temp_file(MANY);
+
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    init_attributes(&attr);
+    ask_for_fifo(&attr, 3);
+    if (!can_make_thread(&attr))
+        SKIP("no right to a real-time policy");
+    prep_read(0, fd);
+    notify_by_thread(&cbs[0].aio_sigevent, note_scheduling, NULL, &attr);
+    must_read(&cbs[0]);
+    await(&called);
+    ck_assert_int_eq(atomic_load(&policy_seen), SCHED_FIFO);
+    ck_assert_int_eq(atomic_load(&priority_seen), 3);
+    /* And the next callback, without attributes, has nothing of it. */
+    prep_read(1, fd);
+    notify_by_thread(&cbs[1].aio_sigevent, note_scheduling, NULL, NULL);
+    must_read(&cbs[1]);
+    await(&called);
+    ck_assert_int_eq(atomic_load(&policy_seen), SCHED_OTHER);
+}
+END_TEST
+
+/* "honouring sigev_notify_attributes": processors. */
+START_TEST(callback_has_the_processors_asked_for)
+{
+    static pthread_attr_t attr;
+    cpu_set_t all, one;
+    size_t cpu = 0;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    if (CPU_COUNT(&all) == 1)
+        SKIP("there is one processor");
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    init_attributes(&attr);
+    ck_assert_int_eq(pthread_attr_setaffinity_np(&attr, sizeof one, &one), 0);
+    prep_read(0, temp_file(MANY));
+    notify_by_thread(&cbs[0].aio_sigevent, note_scheduling, NULL, &attr);
+    must_read(&cbs[0]);
+    await(&called);
+    ck_assert_int_eq(atomic_load(&cpus_seen), 1);
+}
+END_TEST
+
+/*
+ * Nobody can join the callback's thread: one that is joinable by its attributes
+ * leaves nothing behind either.  There is address space for a third of the
+ * stacks.
+ */
+START_TEST(callbacks_in_joinable_threads_leave_nothing)
+{
+    enum { CALLS = 96, STACK = 64 << 20 };
+    static pthread_attr_t attr;
+    char value[THREAD_VALUE_MAX];
+    struct rlimit limit;
+    int fd = temp_file(MANY);
+
+    if (SANITIZED)
+        SKIP("a sanitizer needs the address space");
+    if (sizeof(void *) < 8)
+        SKIP("too little address space");
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    let_others_run();
+    thread_value(getpid(), "VmSize", value);
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    limit.rlim_cur = strtoul(value, NULL, 10) * 1024 + (rlim_t)STACK * CALLS / 3;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    ck_assert_int_eq(pthread_attr_init(&attr), 0);
+    ck_assert_int_eq(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_JOINABLE), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attr, STACK), 0);
+    for (size_t i = 0; i < CALLS; i++) {
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, note_attributes, NULL, &attr);
+        must_read(&cbs[i]);
+        await(&called);
+        ck_assert_uint_ge(atomic_load(&stack_size), STACK);
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    }
+}
+END_TEST
+
+static void ask_for_too_large_a_stack(pthread_attr_t *attr)
+{
+    ck_assert_int_eq(pthread_attr_setstacksize(attr, SIZE_MAX / 4 & ~(size_t)0xffff), 0);
+}
+
+static void ask_for_a_processor_that_is_not_there(pthread_attr_t *attr)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(CPU_SETSIZE - 1, &set);
+    ck_assert_int_eq(pthread_attr_setaffinity_np(attr, sizeof set, &set), 0);
+}
+
+static void ask_for_what_is_not_permitted(pthread_attr_t *attr)
+{
+    const struct rlimit none = {0, 0};
+
+    ck_assert_int_eq(setrlimit(RLIMIT_RTPRIO, &none), 0);
+    if (geteuid() == 0)
+        ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+    ask_for_fifo(attr, 1);
+}
+
+static void (*const bad_attributes[])(pthread_attr_t *attr) = {
+    ask_for_too_large_a_stack,
+    ask_for_a_processor_that_is_not_there,
+    ask_for_what_is_not_permitted,
+};
+
+/* "when a thread cannot be created, run the callback on one we have": not with these attributes. */
+START_TEST(callback_runs_though_its_attributes_make_no_thread)
+{
+    static pthread_attr_t attr;
+    struct aiocb *list[1] = {&cbs[11]};
+    struct sigevent sig;
+    int fd = temp_file(MANY);
+
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    init_attributes(&attr);
+    bad_attributes[_i](&attr);
+    if (can_make_thread(&attr))
+        SKIP("such a thread can be made");
+    for (size_t i = 0; i < 10; i++) {
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, count_call, &cbs[i], &attr);
+        must_read(&cbs[i]);
+        await(&called);
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    }
+    prep_read(11, fd);
+    cbs[11].aio_lio_opcode = LIO_READ;
+    notify_by_thread(&sig, count_call, &cbs[11], &attr);
+    ck_assert_int_eq(lio_listio(LIO_NOWAIT, list, 1, &sig), 0);
+    await(&called);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_int_eq(atomic_load(&calls[i]), 1);
+    ck_assert_int_eq(atomic_load(&calls[11]), 1);
+}
+END_TEST
+
+static void destroy_attributes(union sigval value)
+{
+    pthread_attr_destroy(value.sival_ptr);
+    memset(value.sival_ptr, 0xff, sizeof(pthread_attr_t));
+    sem_post(&called);
+}
+
+/* "Only sigev_notify_attributes must outlive it": until the callback, whose thread is made by then. */
+START_TEST(attributes_may_be_destroyed_in_the_callback)
+{
+    static pthread_attr_t attr[MANY];
+    int fd = temp_file(MANY);
+
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    for (size_t i = 0; i < MANY; i++) {
+        init_attributes(&attr[i]);
+        ck_assert_int_eq(pthread_attr_setstacksize(&attr[i], (size_t)1 << 20), 0);
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, destroy_attributes, &attr[i], &attr[i]);
+        must_read(&cbs[i]);
+        await(&called);
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    }
+}
+END_TEST
+
 static atomic_bool some_signal_blocked;
 static atomic_bool same_thread;
 static pthread_t submitter;
@@ -624,6 +957,81 @@ START_TEST(callbacks_may_block_while_others_and_io_go_on)
 }
 END_TEST
 
+static void arrive_for_ever(union sigval value)
+{
+    sem_post(&arrived);
+    for (;;)
+        await(&go);
+    count_call(value);
+}
+
+/* The same for ever: dozens of callbacks never end, and neither callbacks nor signals are held up. */
+START_TEST(callbacks_may_block_for_ever)
+{
+    enum { BLOCKED = 60, SIGNALS = 100, FIRST_CALL = BLOCKED + SIGNALS };
+    int fd = temp_file(MANY);
+
+    no_leak_check_at_exit();
+    queue_everything();
+    block_signal(SIGRTMIN);
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&arrived, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&go, 0, 0), 0);
+    for (size_t i = 0; i < BLOCKED; i++) {
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, arrive_for_ever, &cbs[i], NULL);
+        must_read(&cbs[i]);
+        await(&arrived);
+    }
+    limit_queued_signals_to(0);
+    submit_signalling_reads(BLOCKED, FIRST_CALL, fd);
+    for (size_t i = FIRST_CALL; i < MANY; i++) {
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, block_and_count_call, &cbs[i], NULL);
+        must_read(&cbs[i]);
+    }
+    for (size_t i = FIRST_CALL; i < MANY; i++)
+        await(&called);
+    for (size_t i = 0; i < MANY; i++)
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+    for (size_t i = FIRST_CALL; i < MANY; i++)
+        ck_assert_int_eq(atomic_load(&calls[i]), 1);
+}
+END_TEST
+
+static pid_t threads_of_calls[MANY];
+
+static void note_thread_of_call(union sigval value)
+{
+    threads_of_calls[index_of(value.sival_ptr)] = (pid_t)syscall(SYS_gettid);
+    sem_post(&called);
+}
+
+/* Callbacks that come one after the other do not cost a new thread each. */
+START_TEST(callbacks_one_after_the_other_share_threads)
+{
+    enum { CALLS = 200 };
+    int fd = temp_file(MANY), distinct = 0;
+
+    if (_i > 0)
+        queue_everything();
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    for (size_t i = 0; i < CALLS; i++) {
+        bool seen = false;
+
+        prep_read(i, fd);
+        notify_by_thread(&cbs[i].aio_sigevent, note_thread_of_call, &cbs[i], NULL);
+        must_read(&cbs[i]);
+        await(&called);
+        ck_assert_int_eq(finish(&cbs[i]), 1);
+        for (size_t j = 0; j < i; j++)
+            seen = seen || threads_of_calls[j] == threads_of_calls[i];
+        distinct += !seen;
+    }
+    ck_assert_int_le(distinct, 10);
+}
+END_TEST
+
 static atomic_int chain_left;
 static atomic_int callback_failures;
 static int chain_fd;
@@ -642,13 +1050,13 @@ static void submit_next(union sigval value)
     sem_post(&called);
 }
 
-/* "A callback may submit" */
+/* "A callback may submit": each submits the next. */
 START_TEST(callback_may_submit)
 {
     if (_i > 0)
         queue_everything();
     ck_assert_int_eq(sem_init(&called, 0, 0), 0);
-    atomic_store(&chain_left, 300);
+    atomic_store(&chain_left, SANITIZED ? 1000 : 10000);
     prep_read(0, temp_file(MANY));
     notify_by_thread(&cbs[0].aio_sigevent, submit_next, &cbs[0], NULL);
     must_read(&cbs[0]);
@@ -808,6 +1216,51 @@ START_TEST(callback_may_be_cancelled)
 }
 END_TEST
 
+static void cancel_own_thread(union sigval value)
+{
+    count_call(value);
+    pthread_cancel(pthread_self());
+    for (;;)
+        pthread_testcancel();
+}
+
+static void (*const ways_to_end[])(union sigval) = {count_call, exit_thread, cancel_own_thread};
+
+/*
+ * lio_listio: "sig once when all are done [...] and after every single
+ * notification of its entries", however their callbacks end.
+ */
+START_TEST(a_list_is_told_of_though_its_callbacks_end_their_threads)
+{
+    enum { ENTRIES = 60, OWN = MANY - 1 };
+    struct aiocb *list[ENTRIES];
+    struct sigevent sig;
+    int fd = temp_file(MANY);
+
+    if (_i > 0)
+        queue_everything();
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    for (int round = 1; round <= 5; round++) {
+        for (size_t i = 0; i < ENTRIES; i++) {
+            prep_read(i, fd);
+            cbs[i].aio_lio_opcode = LIO_READ;
+            notify_by_thread(&cbs[i].aio_sigevent, ways_to_end[i % COUNT(ways_to_end)], &cbs[i],
+                             NULL);
+            list[i] = &cbs[i];
+        }
+        notify_by_thread(&sig, ways_to_end[round % 3], &cbs[OWN], NULL);
+        ck_assert_int_eq(lio_listio(LIO_NOWAIT, list, ENTRIES, &sig), 0);
+        while (atomic_load(&calls[OWN]) < round)
+            await(&called);
+        for (size_t i = 0; i < ENTRIES; i++) {
+            ck_assert_int_eq(atomic_load(&calls[i]), round);
+            ck_assert_int_eq(finish(&cbs[i]), 1);
+        }
+    }
+    ck_assert_int_eq(atomic_load(&calls[OWN]), 5);
+}
+END_TEST
+
 /* --- when no thread can be had --- */
 
 /*
@@ -918,6 +1371,9 @@ Suite *notify_suite(void)
     tcase_add_test(tc, thread_id_sends_to_that_thread);
     tcase_add_loop_test(tc, no_signal_is_lost_when_the_queue_is_full, 0, 4);
     tcase_add_test(tc, a_full_queue_holds_up_nothing_else);
+    tcase_add_test(tc, signals_that_wait_take_few_threads);
+    tcase_add_test(tc, no_signal_is_lost_without_room_and_threads);
+    tcase_add_loop_test(tc, a_signal_for_a_thread_that_ended_is_dropped, 0, 2);
     tcase_add_loop_test(tc, each_request_signals_exactly_once_after_its_status, 0, 2);
     tcase_add_loop_test(tc, a_handler_finds_its_request_done, 0, 2);
     tcase_add_loop_test(tc, each_request_calls_back_exactly_once_after_its_status, 0, 2);
@@ -925,14 +1381,23 @@ Suite *notify_suite(void)
     tcase_add_test(tc, callback_has_the_guard_size_asked_for);
     tcase_add_test(tc, callback_runs_on_the_stack_given);
     tcase_add_test(tc, the_callback_of_a_list_has_its_attributes);
+    tcase_add_test(tc, callback_has_the_scheduling_asked_for);
+    tcase_add_test(tc, callback_has_the_processors_asked_for);
+    tcase_add_test(tc, callbacks_in_joinable_threads_leave_nothing);
+    tcase_add_loop_test(tc, callback_runs_though_its_attributes_make_no_thread, 0,
+                        COUNT(bad_attributes));
+    tcase_add_test(tc, attributes_may_be_destroyed_in_the_callback);
     tcase_add_loop_test(tc, callback_has_its_own_thread_with_signals_unblocked, 0, 2);
     tcase_add_test(tc, waiters_are_woken_though_the_callback_blocks);
     tcase_add_test(tc, callbacks_may_block_while_others_and_io_go_on);
+    tcase_add_test(tc, callbacks_may_block_for_ever);
+    tcase_add_loop_test(tc, callbacks_one_after_the_other_share_threads, 0, 2);
     tcase_add_loop_test(tc, callback_may_submit, 0, 2);
     tcase_add_test(tc, callback_may_cancel);
     tcase_add_loop_test(tc, callback_may_wait, 0, 2);
     tcase_add_loop_test(tc, callback_may_call_pthread_exit, 0, 2);
     tcase_add_loop_test(tc, callback_may_be_cancelled, 0, 2);
+    tcase_add_loop_test(tc, a_list_is_told_of_though_its_callbacks_end_their_threads, 0, 2);
     tcase_add_loop_test(tc, requests_and_callbacks_complete_when_no_thread_can_be_created, 0, 2);
     tcase_add_test(tc, callbacks_complete_when_no_more_threads_can_be_created);
     tcase_add_loop_test(tc, everything_completes_when_no_thread_can_be_created, 0, 2);
