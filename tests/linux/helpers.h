@@ -282,6 +282,7 @@ Suite *resfd_suite(void);
 Suite *badinput_suite(void);
 Suite *fork_suite(void);
 Suite *threads_suite(void);
+Suite *streams_suite(void);
 Suite *symbols_suite(void);
 
 /* A suite of one case with the given timeout in seconds for each test. */

@@ -47,6 +47,7 @@ int main(void)
     srunner_add_suite(runner, badinput_suite());
     srunner_add_suite(runner, fork_suite());
     srunner_add_suite(runner, threads_suite());
+    srunner_add_suite(runner, streams_suite());
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
