@@ -4,8 +4,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CLOSER (UINT64_C(1) << 32)
-#define CLOSERS (UINT64_C(0x7fff) << 32)
 #define OWN (UINT64_C(1) << 47)
 #define GENERATION_SHIFT 48
 
@@ -30,21 +28,14 @@ static descriptor__word *make(int fd)
     return descriptor__at(fd);
 }
 
-bool descriptor__begin(int fd, uint16_t *generation)
+uint16_t descriptor__begin(int fd)
 {
     descriptor__word *word = make(fd);
-    uint64_t before;
 
-    *generation = 0;
     if (!word)
-        return true;
-    /* seq_cst: pairs with descriptor__in_use() and __closing(). */
-    before = atomic_fetch_add_explicit(word, 1, memory_order_seq_cst);
-    *generation = (uint16_t)(before >> GENERATION_SHIFT);
-    if (!(before & CLOSERS))
-        return true;
-    atomic_fetch_sub_explicit(word, 1, memory_order_release);
-    return false;
+        return 0;
+    /* seq_cst: pairs with descriptor__in_use(). */
+    return (uint16_t)(atomic_fetch_add_explicit(word, 1, memory_order_seq_cst) >> GENERATION_SHIFT);
 }
 
 void descriptor__end(int fd)
@@ -65,19 +56,10 @@ bool descriptor__is_current(int fd, uint16_t generation)
 
 void descriptor__closing(int fd)
 {
-    descriptor__word *word = make(fd);
-
-    if (word)
-        atomic_fetch_add_explicit(word, CLOSER + (UINT64_C(1) << GENERATION_SHIFT),
-                                  memory_order_seq_cst);
-}
-
-void descriptor__closed(int fd)
-{
     descriptor__word *word = descriptor__at(fd);
 
-    if (word)
-        atomic_fetch_sub_explicit(word, CLOSER, memory_order_release);
+    if (word) /* what overflows is lost above */
+        atomic_fetch_add_explicit(word, UINT64_C(1) << GENERATION_SHIFT, memory_order_seq_cst);
 }
 
 void descriptor__own(int fd)

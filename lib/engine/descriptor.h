@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What we have to do with each descriptor number: how many requests use it, who
- * is just closing it, and whether it is one of ours.
+ * What we have to do with each descriptor number: how many requests use it, in
+ * which generation it is, and whether it is one of ours.
  *
  * A request that runs on the program's own descriptor (POSIX) names it by its
  * number, and the number may come to mean another file.  So closing is told to
- * us (interpose/close_names.c), and
+ * us (interpose/close_names.c): a close that finds the count at 0 has nothing to
+ * do with us, and costs two loads.  One that does not changes the number's
+ * generation, ends the requests there are (engine__closing()), and only then
+ * goes to the kernel.  A request that was counted before, but is posted only
+ * afterwards, is known by its generation, and not performed.
  *
- *   a submission counts itself on the number, in the same atomic word in which
- *   a close announces itself: of the two that meet one sees the other;
- *   a close that finds the count at 0 has nothing to do with us, and costs two
- *   loads.  One that does not ends the requests there are (engine__closing())
- *   while new ones fail with EBADF, and changes the number's generation: a
- *   request that was counted before, but posted only now, is of the old file.
- *
- * A submission that begins after a close has seen 0, and before the kernel has
- * closed it, is not caught.  It is the program's race: it could as well have
- * begun when the number meant the next file.
+ * A submission that begins after the requests were ended, and before the kernel
+ * has closed the number, is not caught.  It is the program's race: it could as
+ * well have begun when the number meant the next file.  To refuse it would be
+ * wrong: the number may have been given out again before close() has returned.
  *
  * Numbers that are our own (the poller's, FIFOs opened again) are hidden from
  * programs that close all that there may be.
@@ -33,7 +31,7 @@
 #define DESCRIPTOR_CHUNK 4096u  /* numbers */
 #define DESCRIPTOR_CHUNKS 1024u /* beyond 4 Mi, nothing is known of a number */
 
-/* atomic: users, closers << 32, own << 47, generation << 48 */
+/* atomic: users, own << 47, generation << 48 */
 typedef _Atomic uint64_t descriptor__word;
 
 extern _Atomic(descriptor__word *) descriptor__chunks[DESCRIPTOR_CHUNKS]; /* atomic: set once */
@@ -57,17 +55,15 @@ static inline bool descriptor__in_use(int fd)
     return word && (uint32_t)atomic_load_explicit(word, memory_order_seq_cst) != 0;
 }
 
-/* A request begins to use the number: false, it is just being closed.  The
- * generation is to be kept. */
-bool descriptor__begin(int fd, uint16_t *generation);
+/* A request begins to use the number, in the generation that is returned. */
+uint16_t descriptor__begin(int fd);
 void descriptor__end(int fd);
 
 /* Is it still the descriptor that it was then? */
 bool descriptor__is_current(int fd, uint16_t generation);
 
-/* Around a close. */
+/* It will be closed: what is posted from now on is of another generation. */
 void descriptor__closing(int fd);
-void descriptor__closed(int fd);
 
 /* A number is ours, until we close it. */
 void descriptor__own(int fd);

@@ -274,13 +274,10 @@ static ssize_t count_over(const struct submission *s, ssize_t result)
 }
 
 /* It will run on the number that the program uses. */
-static ssize_t use_number(struct submission *s, bool *refused)
+static void use_number(struct submission *s)
 {
-    s->numbered = descriptor__begin(s->operation.fd, &s->generation);
-    if (s->numbered)
-        return OPERATION_PENDING;
-    *refused = operation__is_sync(&s->operation);
-    return -EBADF;
+    s->generation = descriptor__begin(s->operation.fd);
+    s->numbered = true;
 }
 
 static ssize_t prepare(struct submission *s, struct request **request, bool *refused)
@@ -288,8 +285,10 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     uint32_t stamp = operation__is_sync(&s->operation) ? order__stamp_sync() : 0;
     ssize_t result = prepare_operation(s, refused);
 
-    if (!*refused && result == OPERATION_PENDING)
-        result = s->face->pin ? pin(s, refused) : use_number(s, refused);
+    if (!*refused && result == OPERATION_PENDING && s->face->pin)
+        result = pin(s, refused);
+    else if (!*refused && result == OPERATION_PENDING)
+        use_number(s);
     if (*refused)
         return result;
     uaio__count(counter_of(&s->operation));
@@ -692,23 +691,17 @@ static void end_all(int fd)
     }
 }
 
-bool engine__closing(int fd)
+void engine__closing(int fd)
 {
     int saved = errno, cancel;
 
     if (!uaio__stats_own())
-        return false;
+        return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     descriptor__closing(fd);
     end_all(fd);
     pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
-    return true;
-}
-
-void engine__closed(int fd)
-{
-    descriptor__closed(fd);
 }
 
 void engine__shut_down(int fd)

@@ -104,14 +104,12 @@ enum cancel_result engine__cancel(struct request_id id);
 enum cancel_result engine__cancel_all(int fd, const struct request_face *face);
 
 /*
- * Around a close of a descriptor that is in use (descriptor__in_use()): end the
- * requests that run on that number, cancelled or finished, and refuse new ones
- * until engine__closed().  False: this is not the process that made them, and
- * there is nothing to do.  Async-signal-safe but for callbacks (SIGEV_THREAD),
- * which may need a thread to be made.
+ * Before a descriptor that is in use (descriptor__in_use()) is closed: end the
+ * requests that run on that number, cancelled or finished.  Nothing is done if
+ * this is not the process that made them.  Async-signal-safe but for callbacks
+ * (SIGEV_THREAD), which may need a thread to be made.
  */
-bool engine__closing(int fd);
-void engine__closed(int fd);
+void engine__closing(int fd);
 
 /* The program has shut the socket down: not all kinds of sockets tell who waits
  * for readiness.  [descriptor__in_use()] */

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,21 +101,10 @@ static inline bool is_hidden(int fd)
     return descriptor__is_own(fd) || pin__is(fd);
 }
 
-static void end_closing(void *fd)
+static inline void end_requests(int fd)
 {
-    engine__closed(*(int *)fd);
-}
-
-static int close_in_use(int fd)
-{
-    int result;
-
-    if (!engine__closing(fd))
-        return libc_close(fd);
-    pthread_cleanup_push(end_closing, &fd); /* it is a cancellation point */
-    result = libc_close(fd);
-    pthread_cleanup_pop(1);
-    return result;
+    if (descriptor__in_use(fd))
+        engine__closing(fd);
 }
 
 PUBLIC int close(int fd)
@@ -125,22 +113,19 @@ PUBLIC int close(int fd)
     if (is_hidden(fd))
         return refuse(EBADF);
     pin__closing(fd);
-    return descriptor__in_use(fd) ? close_in_use(fd) : libc_close(fd);
+    end_requests(fd);
+    return libc_close(fd);
 }
 
 PUBLIC int fclose(FILE *stream)
 {
-    int saved = errno, fd = fileno(stream), result;
-    bool in_use = descriptor__in_use(fd);
+    int saved = errno, fd = fileno(stream);
 
     need_libc();
     pin__closing(fd);
     errno = saved;
-    in_use = in_use && engine__closing(fd);
-    result = libc_fclose(stream);
-    if (in_use)
-        engine__closed(fd);
-    return result;
+    end_requests(fd);
+    return libc_fclose(stream);
 }
 
 PUBLIC int shutdown(int fd, int how)
@@ -156,46 +141,36 @@ PUBLIC int shutdown(int fd, int how)
 
 /* ---- onto a number ----------------------------------------------------------------- */
 
-/* Will `onto` be closed?  Not if the call fails. */
-static bool begin_replacing(int fd, int onto)
+/* `onto` will be closed, unless the call fails. */
+static void begin_replacing(int fd, int onto)
 {
     if (fd == onto)
-        return false;
+        return;
     pin__closing(onto);
-    return descriptor__in_use(onto) && fcntl(fd, F_GETFD) >= 0 && engine__closing(onto);
+    if (descriptor__in_use(onto) && fcntl(fd, F_GETFD) >= 0)
+        engine__closing(onto);
 }
 
 /* Onto our own: what the kernel says of a number that is just being opened. */
 PUBLIC int dup2(int fd, int onto)
 {
-    bool in_use;
-    int result;
-
     need_libc();
     if (is_hidden(onto))
         return refuse(EBUSY);
-    in_use = begin_replacing(fd, onto);
-    result = libc_dup2(fd, onto);
-    if (in_use)
-        engine__closed(onto);
-    return result;
+    begin_replacing(fd, onto);
+    return libc_dup2(fd, onto);
 }
 
 PUBLIC int dup3(int fd, int onto, int flags)
 {
-    bool in_use;
-    int result;
-
     need_libc();
     if (!libc_dup3)
         return refuse(ENOSYS);
     if (is_hidden(onto))
         return refuse(EBUSY);
-    in_use = !(flags & ~O_CLOEXEC) && begin_replacing(fd, onto);
-    result = libc_dup3(fd, onto, flags);
-    if (in_use)
-        engine__closed(onto);
-    return result;
+    if (!(flags & ~O_CLOEXEC))
+        begin_replacing(fd, onto);
+    return libc_dup3(fd, onto, flags);
 }
 
 /* ---- ranges ------------------------------------------------------------------ */
@@ -208,13 +183,13 @@ static int next_hidden(int fd)
     return own < 0 || (pin >= 0 && pin < own) ? pin : own;
 }
 
-/* Those that are in use one by one, and pins that are parked for what is closed
- * here. */
-static void close_ours(int first, int last)
+/* The requests of all, and pins that are parked for what is closed here.  No
+ * number is closed twice: it may be another thread's file by then. */
+static void end_range(int first, int last)
 {
     for (int fd = descriptor__next_in_use(first, last); fd >= 0 && fd < INT_MAX;
          fd = descriptor__next_in_use(fd + 1, last))
-        close(fd);
+        engine__closing(fd);
     for (int pin = pin__next(0); pin >= 0 && pin < INT_MAX; pin = pin__next(pin + 1)) {
         int origin = pin__origin(pin);
         if (origin >= first && origin <= last)
@@ -243,7 +218,7 @@ PUBLIC int close_range(unsigned first, unsigned last, int flags)
     if (!libc_close_range)
         return refuse(ENOSYS);
     if (flags == 0 && first <= last && first <= INT_MAX)
-        close_ours((int)first, last < INT_MAX ? (int)last : INT_MAX);
+        end_range((int)first, last < INT_MAX ? (int)last : INT_MAX);
     if (flags || first > last || next_hidden(0) < 0)
         return libc_close_range(first, last, flags);
     return close_around_hidden(first, last);
