@@ -101,6 +101,8 @@ static void open_victim(struct victim *v, unsigned *random)
     insist(v->kind == SOCKET ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0
                              : pipe2(ends, O_CLOEXEC) == 0,
            "a stream");
+    if (v->kind == SOCKET) /* little fits into it, like into a pipe */
+        setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){16384}, sizeof(int));
     v->fd = ends[v->kind == PIPE_OUT];
     v->other = ends[v->kind != PIPE_OUT];
     insist(fcntl(v->other, F_SETFL, O_NONBLOCK) == 0, "fcntl");
