@@ -58,7 +58,7 @@ static ssize_t read_cached(struct operation *op)
         n = uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
         if (n < 0) {
             if (n != -EAGAIN && op->done == 0)
-                op->stream = !uaio__has_positions(op->fd, false);
+                op->stream = n == -ESPIPE || !uaio__has_positions(op->fd, false);
             op->tried = !op->stream;
             return OPERATION_PENDING;
         }
