@@ -375,8 +375,8 @@ void operation__discard(struct operation *op)
     if (op->reopened) {
         descriptor__disown(op->again);
         close(op->again);
+        op->reopened = false;
     }
-    op->reopened = false;
     if (!op->vectored)
         return;
     op->vectored = false;

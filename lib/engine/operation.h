@@ -49,12 +49,13 @@ struct operation {
     bool blocking : 1;   /* expected to sleep rather than to compute */
     bool tried : 1;      /* prepare() has tried to do it */
     bool identified : 1; /* `file` is known (syncs only) */
-    bool vectored : 1;   /* `vector` in place of `buffer` */
     bool barrier : 1;    /* a sync that covers what was submitted before it */
-    bool reopened : 1;   /* of a stream: `again` is open */
-    bool closed : 1;     /* its descriptor was closed before it was queued */
-    bool must_wait : 1;  /* of a stream: no attempt is possible that does not wait */
-    uint16_t ioprio;     /* the I/O priority to run with, or 0 for the thread's own */
+    /* Bytes of their own: they change while others look at those above. */
+    bool vectored;   /* its owner's; `vector` in place of `buffer` */
+    bool reopened;   /* its owner's; of a stream: `again` is open */
+    bool must_wait;  /* its owner's; of a stream: no attempt is possible that does not wait */
+    bool closed;     /* its descriptor was closed before it was queued */
+    uint16_t ioprio; /* the I/O priority to run with, or 0 for the thread's own */
     union {
         int error;          /* sync: the errno of a covered request that failed, or 0 */
         uint32_t flags;     /* read, write: RWF_* of preadv2(), or 0 */

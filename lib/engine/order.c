@@ -360,7 +360,13 @@ void order__wait(struct pool *pool, struct request *r)
 {
     if (!r->polled)
         give_to_worker(pool, r, REQUEST_TRYING);
-    else if (move(r, REQUEST_TRYING, REQUEST_WAITING) || waits(r))
+    else if (move(r, REQUEST_TRYING, REQUEST_WAITING))
+        watch(pool, r->lane);
+}
+
+void order__watch(struct pool *pool, struct request *r)
+{
+    if (waits(r))
         watch(pool, r->lane);
 }
 
@@ -531,7 +537,8 @@ void order__arrive(struct pool *pool, struct request *r)
         return;
     }
     r->arrival = ++order.arrival;
-    r->operation.closed = r->numbered && !descriptor__is_current(lane->fd, r->generation);
+    if (r->numbered && !descriptor__is_current(lane->fd, r->generation))
+        r->operation.closed = true;
     queue_push_back(&lane->requests, &r->lane_node);
     if (r->operation.barrier)
         arrive_sync(pool, r);

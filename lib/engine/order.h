@@ -60,10 +60,13 @@ struct request *order__first(int fd);
 struct request *order__next(const struct request *r);
 
 /*
- * Streams.  `wait`: the request has its turn, and has been attempted; it waits
+ * Streams.  `wait`: the caller owns the request (TRYING); it has its turn, and has been attempted; it waits
  * for readiness from now on, or, if it is not `polled`, for a worker.
  */
 void order__wait(struct pool *pool, struct request *r);
+
+/* The same for one that the caller does not own: if it waits, it is watched. */
+void order__watch(struct pool *pool, struct request *r);
 
 /* Without a poller: the request is for a worker, when its turn comes. */
 void order__unpoll(struct pool *pool, struct request *r);

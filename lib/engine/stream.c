@@ -21,7 +21,7 @@ static bool attempt(struct pool *pool, struct request *r)
 /* ---- submission ------------------------------------------------------------ */
 
 /* It has not been done at once: let it wait for the poller, or for its turn. */
-static void wait(struct pool *pool, struct request *r)
+static void wait(struct pool *pool, struct request *r, bool attempted)
 {
     int err = poller__start();
 
@@ -29,7 +29,10 @@ static void wait(struct pool *pool, struct request *r)
     pool__enter(pool, NULL);
     if (err)
         order__unpoll(pool, r);
-    order__wait(pool, r);
+    if (attempted)
+        order__wait(pool, r);
+    else /* by now the poller may be at it */
+        order__watch(pool, r);
     pool__exit(pool, NULL);
 }
 
@@ -37,15 +40,16 @@ static void wait(struct pool *pool, struct request *r)
 static bool start(struct pool *pool, struct request *r)
 {
     uint32_t generation = request__id(r).generation;
-    bool over = false;
+    bool over = false, attempted;
 
     pool__arrive(pool, &r->job);
-    if (request__move(r, generation, REQUEST_WAITING, REQUEST_TRYING))
+    attempted = request__move(r, generation, REQUEST_WAITING, REQUEST_TRYING);
+    if (attempted)
         over = attempt(pool, r);
     if (over)
         uaio__count(STAT_INLINE_HITS);
     else
-        wait(pool, r);
+        wait(pool, r, attempted);
     return over;
 }
 

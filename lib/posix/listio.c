@@ -73,7 +73,7 @@ static int finish(struct call *call)
     if (call->group && call->wait) {
         list__close(call->group, true);
         pthread_cleanup_push(release, call);
-        call->err = posix__await_list(call->group, call->ids, call->n);
+        call->err = posix__await_list(call->group, call->epoch, call->ids, call->n);
         pthread_cleanup_pop(0);
         if (call->epoch != process__epoch())
             return call->err ? call->err : -EIO; /* a child of a handler's: none is ours */

@@ -34,8 +34,9 @@ int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t time
  * not valid. */
 int64_t posix__timeout(const struct timespec *timeout);
 
-/* Wait for a list to be over, helping with the `n` requests of it: 0 or -EINTR. */
-int posix__await_list(struct request *group, const struct request_id *ids, int n);
+/* Wait for a list, made in that epoch, to be over, helping with the `n` requests
+ * of it: 0 or -EINTR. */
+int posix__await_list(struct request *group, unsigned epoch, const struct request_id *ids, int n);
 
 /* ---- building blocks ---- */
 

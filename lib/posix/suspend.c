@@ -11,6 +11,7 @@
 #include "aiocb_state.h"
 #include "config.h"
 #include "posix.h"
+#include "process.h"
 
 #include <pthread.h>
 
@@ -128,6 +129,9 @@ static int wait_over(struct waiting *w)
         unsigned sequence = wait__sequence(&w->wait);
         int err;
 
+        process__check(); /* a handler may have forked, and this be the child */
+        if (w->group && w->epoch != process__epoch())
+            return -EINTR;
         if ((w->help && help_one(w)) || is_over(w))
             continue;
         err = wait__sleep(&w->wait, sequence, w->deadline_ns);
@@ -168,12 +172,12 @@ int posix__suspend(const struct uaio_aiocb *const list[], int nent, int64_t time
     return wait_watching(&w);
 }
 
-int posix__await_list(struct request *group, const struct request_id *ids, int n)
+int posix__await_list(struct request *group, unsigned epoch, const struct request_id *ids, int n)
 {
     struct waiting w = {
         .group = group,
         .group_generation = request__id(group).generation,
-        .epoch = process__epoch(),
+        .epoch = epoch,
         .ids = ids,
         .last = n,
         .deadline_ns = WAIT_FOREVER,
