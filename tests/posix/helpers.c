@@ -327,7 +327,8 @@ ssize_t prep_waiting_write(int kind, int fd, struct aiocb *cb)
 
     if (kind >= STREAMS_OF_BYTES)
         fill_up(fd); /* of zeros */
-    memset(waiting_data, 'w', sizeof waiting_data);
+    if (waiting_data[0] == 0) /* later, others may be reading it */
+        memset(waiting_data, 'w', sizeof waiting_data);
     prep(cb, fd, waiting_data, (size_t)nbytes, 0);
     return nbytes;
 }
