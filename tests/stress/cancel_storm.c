@@ -51,6 +51,7 @@ struct lane {
     enum kind kind;
     bool has_strangers;
     unsigned random;
+    pthread_rwlock_t blocks;      /* nobody names a control block while it is submitted */
     int fd, other;                /* `other`: the witness of a file, the peer of a stream */
     unsigned long long next;      /* the number of the next record to be made */
     unsigned long long fed, read; /* records put into a stream for reading, and seen */
@@ -128,8 +129,10 @@ static unsigned submit(struct lane *l)
         unsigned records = i < large ? LARGE : 1;
 
         fill(l, i, records);
+        pthread_rwlock_wrlock(&l->blocks);
         l->cbs[i].aio_nbytes = records * RECORD;
         insist((reads(l) ? aio_read(&l->cbs[i]) : aio_write(&l->cbs[i])) == 0, "submission");
+        pthread_rwlock_unlock(&l->blocks);
         if (reads(l) && next_random(&l->random) % 2 == 0)
             feed(l, 1);
     }
@@ -402,7 +405,12 @@ static void *cancel_strange(void *argument)
         unsigned i = next_random(&random) % (2 * BATCH);
 
         stress_at("a stranger's aio_cancel");
-        must(aio_cancel(l->fd, i < BATCH ? &l->cbs[i] : NULL) >= 0, "a stranger's aio_cancel");
+        if (i >= BATCH) {
+            must(aio_cancel(l->fd, NULL) >= 0, "a stranger's aio_cancel of all");
+        } else if (pthread_rwlock_tryrdlock(&l->blocks) == 0) {
+            must(aio_cancel(l->fd, &l->cbs[i]) >= 0, "a stranger's aio_cancel");
+            pthread_rwlock_unlock(&l->blocks);
+        }
         if (i % 4 == 0)
             sched_yield();
     }
@@ -422,6 +430,7 @@ int main(int argc, char **argv)
         lanes[i].has_strangers = i >= NATIVE;
         lanes[i].random = next_random(&random);
         lanes[i].data = buffers[i];
+        pthread_rwlock_init(&lanes[i].blocks, NULL);
         open_lane(&lanes[i]);
     }
     for (unsigned i = 0; i < STRANGERS; i++)
