@@ -326,7 +326,7 @@ ssize_t prep_waiting_write(int kind, int fd, struct aiocb *cb)
     ssize_t nbytes = kind < STREAMS_OF_BYTES ? LARGE : 100;
 
     if (kind >= STREAMS_OF_BYTES)
-        fill_up(fd); /* of zeros */
+        fill_up(fd);          /* of zeros */
     if (waiting_data[0] == 0) /* later, others may be reading it */
         memset(waiting_data, 'w', sizeof waiting_data);
     prep(cb, fd, waiting_data, (size_t)nbytes, 0);
