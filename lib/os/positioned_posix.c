@@ -9,8 +9,11 @@
 
 bool uaio__has_positions(int fd, bool for_write)
 {
+    struct stat st;
+
     (void)for_write;
-    return lseek(fd, 0, SEEK_CUR) >= 0;
+    /* Some that have none let themselves be sought: they have no type, either. */
+    return lseek(fd, 0, SEEK_CUR) >= 0 && fstat(fd, &st) == 0 && st.st_mode & S_IFMT;
 }
 
 ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
