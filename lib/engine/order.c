@@ -389,16 +389,14 @@ static void push(struct pool_job **chain, struct request *r)
 /* It may have been cancelled. */
 static void take(struct pool *pool, struct request *r, struct taken *taken)
 {
-    if (!waits(r))
+    if (!waits(r) || !move(r, REQUEST_WAITING, REQUEST_TRYING))
         return;
-    if (!r->operation.must_wait) {
-        if (move(r, REQUEST_WAITING, REQUEST_TRYING))
-            push(&taken->to_attempt, r);
-    } else if (!operation__detach(&r->operation)) {
-        give_to_worker(pool, r, REQUEST_WAITING);
-    } else if (move(r, REQUEST_WAITING, REQUEST_RUNNING)) {
+    if (!r->operation.must_wait)
+        push(&taken->to_attempt, r);
+    else if (!operation__detach(&r->operation)) /* it is ours now: nobody discards it meanwhile */
+        give_to_worker(pool, r, REQUEST_TRYING);
+    else if (move(r, REQUEST_TRYING, REQUEST_RUNNING))
         push(&taken->to_run, r);
-    }
 }
 
 void order__ready(struct pool *pool, uint64_t tag, unsigned conditions, struct taken *taken)

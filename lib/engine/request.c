@@ -110,7 +110,8 @@ __attribute__((unused)) static bool allowed(enum request_state from, enum reques
         [REQUEST_DONE] = 1u << REQUEST_FREE,
         [REQUEST_WAITING] = 1u << REQUEST_TRYING | 1u << REQUEST_RUNNING | 1u << REQUEST_QUEUED |
                             1u << REQUEST_PUBLISHING,
-        [REQUEST_TRYING] = 1u << REQUEST_WAITING | 1u << REQUEST_QUEUED | 1u << REQUEST_PUBLISHING,
+        [REQUEST_TRYING] = 1u << REQUEST_WAITING | 1u << REQUEST_QUEUED | 1u << REQUEST_PUBLISHING |
+                           1u << REQUEST_RUNNING,
     };
     return next[from] >> to & 1;
 }
