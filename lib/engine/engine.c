@@ -596,11 +596,11 @@ static void sweep_one(struct sweep *sweep, struct request *r)
     for (;;) {
         enum request_state state = request__state(r, generation);
         if (state == REQUEST_RUNNING) {
-            if (operation__is_stream(&r->operation) && r->operation.reopened)
-                sweep->detached = true;
-            else
+            sweep->detached = sweep->detached || r->detached;
+            if (!r->detached) {
                 sweep->running = true;
-            sweep->running_id = request__id(r);
+                sweep->running_id = request__id(r);
+            }
         }
         if (is_unsettled(state))
             sweep->unsettled = true;

@@ -358,6 +358,7 @@ static void pass_turn(struct pool *pool, struct request *r)
 
 void order__wait(struct pool *pool, struct request *r)
 {
+    r->detached = r->operation.reopened;
     if (!r->polled)
         give_to_worker(pool, r, REQUEST_TRYING);
     else if (move(r, REQUEST_TRYING, REQUEST_WAITING))
@@ -391,12 +392,17 @@ static void take(struct pool *pool, struct request *r, struct taken *taken)
 {
     if (!waits(r) || !move(r, REQUEST_WAITING, REQUEST_TRYING))
         return;
-    if (!r->operation.must_wait)
+    if (!r->operation.must_wait) {
         push(&taken->to_attempt, r);
-    else if (!operation__detach(&r->operation)) /* it is ours now: nobody discards it meanwhile */
-        give_to_worker(pool, r, REQUEST_TRYING);
-    else if (move(r, REQUEST_TRYING, REQUEST_RUNNING))
+        return;
+    }
+    r->detached = operation__detach(&r->operation); /* ours now: nobody discards it meanwhile */
+    if (r->detached) {
+        request__advance(r, REQUEST_TRYING, REQUEST_RUNNING);
         push(&taken->to_run, r);
+    } else {
+        give_to_worker(pool, r, REQUEST_TRYING);
+    }
 }
 
 void order__ready(struct pool *pool, uint64_t tag, unsigned conditions, struct taken *taken)

@@ -165,6 +165,7 @@ struct request {
     bool parked : 1;    /* job.node is in one of the lane's queues ... */
     bool held_back : 1; /* ... and counts for pool__hold() */
     bool polled : 1;    /* it waits for readiness, not in a worker */
+    bool detached : 1;  /* it runs on a descriptor of its own */
     bool barrier : 1;   /* a sync that is held; its barrier_node is listed */
     /* immutable after submit: */
     struct {
