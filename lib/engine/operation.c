@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "operation.h"
 #include "descriptor.h"
+#include "high_number.h"
 #include "io_priority.h"
 #include "positioned.h"
 #include "stream_io.h"

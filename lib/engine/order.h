@@ -60,8 +60,8 @@ struct request *order__first(int fd);
 struct request *order__next(const struct request *r);
 
 /*
- * Streams.  `wait`: the caller owns the request (TRYING); it has its turn, and has been attempted; it waits
- * for readiness from now on, or, if it is not `polled`, for a worker.
+ * Streams.  `wait`: the caller owns the request (TRYING), and has attempted it;
+ * it waits for readiness from now on, or, if it is not `polled`, for a worker.
  */
 void order__wait(struct pool *pool, struct request *r);
 

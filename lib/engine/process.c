@@ -50,8 +50,7 @@ void process__reset(void)
 static void in_child(void)
 {
     atomic_store_explicit(&unmarked, 0, memory_order_relaxed);
-    if (process__epoch() == 0)
-        process__reset();
+    process__check();
 }
 
 /* [lock] */

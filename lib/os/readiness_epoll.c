@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "readiness.h"
+#include "high_number.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -16,19 +16,11 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI && EPOLLOUT == POLLOUT &
 
 #define CONDITIONS 0xffffu /* those of poll(): above are epoll's own switches */
 
-#define LOWEST_NUMBER 512 /* out of the way of select(), and of open()'s lowest number */
-
 int uaio__readiness_open(void)
 {
-    int set = epoll_create1(EPOLL_CLOEXEC), high;
+    int set = epoll_create1(EPOLL_CLOEXEC);
 
-    if (set < 0)
-        return -errno;
-    high = fcntl(set, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
-    if (high < 0)
-        return set;
-    close(set);
-    return high;
+    return set < 0 ? -errno : uaio__move_up(set);
 }
 
 void uaio__readiness_close(int set)

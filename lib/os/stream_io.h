@@ -31,9 +31,6 @@ ssize_t uaio__send(int fd, const struct iovec *from, int n, uint32_t flags, bool
  */
 int uaio__reopen_nonblocking(int fd, bool for_write);
 
-/* A duplicate with a high number, or -errno. */
-int uaio__duplicate(int fd);
-
 /* writev() where nothing keeps it from raising SIGPIPE: the signal is blocked,
  * and taken back.  0.. or -errno. */
 ssize_t uaio__write_quietly(int fd, const struct iovec *from, int n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What of stream_io.h is the same on all systems. */
 #include "stream_io.h"
+#include "high_number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LOWEST_NUMBER 512 /* out of the way of select(), and of open()'s lowest number */
 
 static int open_number(const char *directory, int fd, int flags)
 {
@@ -52,25 +51,6 @@ static bool is_reopened(int fd, const struct stat *original)
     return status >= 0 && status & O_NONBLOCK && fstat(fd, &st) == 0 && same_file(&st, original);
 }
 
-int uaio__duplicate(int fd)
-{
-    int again = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
-
-    if (again < 0) /* no number left above, or none allowed there */
-        again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    return again < 0 ? -errno : again;
-}
-
-static int move_up(int fd)
-{
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
-
-    if (high < 0)
-        return fd;
-    close(fd);
-    return high;
-}
-
 int uaio__reopen_nonblocking(int fd, bool for_write)
 {
     int flags = (for_write ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -90,7 +70,7 @@ int uaio__reopen_nonblocking(int fd, bool for_write)
         close(again);
         return -EOPNOTSUPP;
     }
-    return move_up(again);
+    return uaio__move_up(again);
 }
 
 static bool is_sigpipe_pending(void)

@@ -15,6 +15,9 @@
 #ifndef RWF_NOWAIT
 # define RWF_NOWAIT 0x00000008
 #endif
+#ifndef RWF_NOSIGNAL
+# define RWF_NOSIGNAL 0x00000100 /* Linux 6.18 */
+#endif
 
 /* Is it the flag that was refused, or the call?  Sandboxes say EPERM. */
 static bool is_unsupported(int err)
@@ -29,10 +32,6 @@ static ssize_t result_of(ssize_t n)
     return errno == ENOTSOCK ? -EOPNOTSUPP : -errno;
 }
 
-#ifndef RWF_NOSIGNAL
-# define RWF_NOSIGNAL 0x00000100
-#endif
-
 ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)to, .msg_iovlen = (size_t)n};
@@ -43,7 +42,6 @@ ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
     return result_of(recvmsg(fd, &message, MSG_DONTWAIT));
 }
 
-/* RWF_NOSIGNAL is there from Linux 6.18 on. */
 static ssize_t write_file(int fd, const struct iovec *from, int n, uint32_t flags)
 {
     ssize_t done = uaio__writev(fd, from, n, -1, flags | RWF_NOSIGNAL, false);
