@@ -19,6 +19,8 @@ static struct {
     atomic_int set;    /* atomic, changed under the lock: the readiness set; -1: none, and no
                           thread */
     atomic_uint users; /* atomic: the thread stays while there are any */
+    atomic_uint watches; /* atomic: release before each watch, acquire after its report: the
+                            kernel's order, put into C's terms */
 } poller = {.starting = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .set = -1};
 
 static int the_set(void)
@@ -103,6 +105,7 @@ static void *poller_main(void *arg)
     pool__thread_settle("uaio-poll");
     for (;;) {
         int n = uaio__readiness_wait(set, ready, BATCH, IDLE_MS);
+        atomic_load_explicit(&poller.watches, memory_order_acquire);
         if (n > 0)
             progress = engine__ready(ready, n);
         if (epoch != process__epoch())
@@ -174,6 +177,7 @@ int poller__watch(int fd, unsigned conditions, uint64_t tag)
     int err = -ENXIO;
 
     pthread_mutex_lock(&poller.lock);
+    atomic_fetch_add_explicit(&poller.watches, 1, memory_order_release);
     if (the_set() >= 0)
         err = uaio__readiness_watch(the_set(), fd, conditions, tag);
     pthread_mutex_unlock(&poller.lock);

@@ -32,7 +32,7 @@ extern _Atomic(atomic_uint *) process__mark;
 /* The epoch; 0 in a child that has not called process__check() yet. */
 static inline unsigned process__epoch(void)
 {
-    return atomic_load_explicit(atomic_load_explicit(&process__mark, memory_order_relaxed),
+    return atomic_load_explicit(atomic_load_explicit(&process__mark, memory_order_acquire),
                                 memory_order_acquire);
 }
 

@@ -536,12 +536,12 @@ int status_of(pid_t pid, int flags)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* ThreadSanitizer would end a child that has threads. */
+/* ThreadSanitizer would end a child that has threads, and sleeps a second before each exit. */
 const char *__tsan_default_options(void);
 
 const char *__tsan_default_options(void)
 {
-    return "die_after_fork=0";
+    return "die_after_fork=0:atexit_sleep_ms=10";
 }
 
 /* Older C libraries do not have it. */

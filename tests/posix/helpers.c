@@ -817,12 +817,12 @@ void thread_value(pid_t tid, const char *field, char value[THREAD_VALUE_MAX])
 
 /* --- processes --- */
 
-/* ThreadSanitizer would end a child that has threads. */
+/* ThreadSanitizer would end a child that has threads, and sleeps a second before each exit. */
 const char *__tsan_default_options(void);
 
 const char *__tsan_default_options(void)
 {
-    return "die_after_fork=0";
+    return "die_after_fork=0:atexit_sleep_ms=10";
 }
 
 /* Older C libraries do not have it. */

@@ -106,6 +106,22 @@ static bool give_up(int way, int fd)
     }
 }
 
+#ifdef __SANITIZE_THREAD__
+/*
+ * ThreadSanitizer looks at a close before the library does, which waits there for
+ * who uses the descriptor; and at the look that one test takes at control blocks
+ * that another thread submits.
+ */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:give_up\n"
+           "race:swap_the_victim\n"
+           "race:closing_all_there_is_leaves_the_library_working_fn\n"
+           "race:who_waits_for_a_list_of_them_is_woken_fn\n";
+}
+#endif
+
 /* Opens the decoy under the number, if it is not there already. */
 static void reuse_number(int fd)
 {
