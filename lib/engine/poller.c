@@ -16,9 +16,10 @@
 static struct {
     pthread_mutex_t starting;
     pthread_mutex_t lock;
-    atomic_int set;    /* atomic, changed under the lock: the readiness set; -1: none, and no
+    atomic_int set;      /* atomic, changed under the lock: the readiness set; -1: none, and no
                           thread */
-    atomic_uint users; /* atomic: the thread stays while there are any */
+    int second;          /* with the set: what it needs besides, or -1 */
+    atomic_uint users;   /* atomic: the thread stays while there are any */
     atomic_uint watches; /* atomic: release before each watch, acquire after its report: the
                             kernel's order, put into C's terms */
 } poller = {.starting = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .set = -1};
@@ -57,6 +58,33 @@ struct request_id poller__request_of(uint64_t tag)
     return (struct request_id){(uint32_t)(tag >> 32), (uint32_t)tag};
 }
 
+/* ---- the set --------------------------------------------------------------- */
+
+/* Programs that close all there is are not to see it. */
+static int open_set(void)
+{
+    int set = uaio__readiness_open(&poller.second);
+
+    if (set >= 0)
+        descriptor__own(set);
+    if (set >= 0 && poller.second >= 0)
+        descriptor__own(poller.second);
+    return set;
+}
+
+static void disown_set(int set)
+{
+    descriptor__disown(set);
+    if (poller.second >= 0)
+        descriptor__disown(poller.second);
+}
+
+static void close_set(int set)
+{
+    disown_set(set);
+    uaio__readiness_close(set);
+}
+
 /* ---- the thread -------------------------------------------------------------- */
 
 /* Nothing waits: the thread ends, unless somebody has come meanwhile.  Also if
@@ -69,9 +97,10 @@ static bool may_end(int set, bool broken)
     /* acquire: pairs with poller__unuse(); what the last user did is done. */
     end = broken || atomic_load_explicit(&poller.users, memory_order_acquire) == 0;
     if (end) {
-        descriptor__disown(set);
-        if (!broken)
-            uaio__readiness_close(set);
+        if (broken)
+            disown_set(set);
+        else
+            close_set(set);
         set_is(-1);
     }
     pthread_mutex_unlock(&poller.lock);
@@ -130,15 +159,13 @@ static bool is_started(void)
 /* [starting] */
 static int start(void)
 {
-    int set = uaio__readiness_open(), err;
+    int set = open_set(), err;
 
     if (set < 0)
         return set;
-    descriptor__own(set);
     err = pool__thread_start(poller_main, (void *)(intptr_t)set, STACK_BYTES);
     if (err) {
-        descriptor__disown(set);
-        uaio__readiness_close(set);
+        close_set(set);
         return err;
     }
     pthread_mutex_lock(&poller.lock);
@@ -201,10 +228,8 @@ void poller__unwatch(int fd)
 
 void poller__reset(void)
 {
-    if (the_set() >= 0) {
-        descriptor__disown(the_set());
-        uaio__readiness_close(the_set());
-    }
+    if (the_set() >= 0)
+        close_set(the_set());
     set_is(-1);
     atomic_store_explicit(&poller.users, 0, memory_order_relaxed);
     pthread_mutex_init(&poller.starting, NULL);

@@ -13,8 +13,11 @@ struct readiness {
     unsigned conditions; /* as of poll() */
 };
 
-/* A set, by a descriptor of its own, or -errno. */
-int uaio__readiness_open(void);
+/*
+ * A set, by a descriptor of its own, or -errno.  In `*second` another one that
+ * it needs, or -1.
+ */
+int uaio__readiness_open(int *second);
 void uaio__readiness_close(int set);
 
 /*
@@ -23,6 +26,9 @@ void uaio__readiness_close(int set);
  * -EPERM if it cannot be waited for.  [one thread at a time]
  */
 int uaio__readiness_watch(int set, int fd, unsigned conditions, uint64_t tag);
+
+/* Afterwards the descriptor's file is not in use by the set any more.  [the same;
+ * it may have to wait until the thread that waits has looked up] */
 void uaio__readiness_unwatch(int set, int fd);
 
 /* Up to `max` that are ready; 0 after `timeout_ms` without any.  For one

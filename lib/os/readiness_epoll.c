@@ -16,10 +16,11 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI && EPOLLOUT == POLLOUT &
 
 #define CONDITIONS 0xffffu /* those of poll(): above are epoll's own switches */
 
-int uaio__readiness_open(void)
+int uaio__readiness_open(int *second)
 {
     int set = epoll_create1(EPOLL_CLOEXEC);
 
+    *second = -1;
     return set < 0 ? -errno : uaio__move_up(set);
 }
 

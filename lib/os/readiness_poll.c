@@ -4,6 +4,7 @@
  * pipe that ends it when something is added.  There is one set.
  */
 #include "readiness.h"
+#include "high_number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,9 @@ static struct {
     struct array places; /* lock; int, by descriptor: index in fds, plus 1; 0: not watched */
     size_t n;            /* lock; watched */
     struct array copy;   /* the waiting thread's */
+    bool polling;        /* lock; poll() is in progress, and keeps the files from being closed */
+    unsigned polls;      /* lock; how many there were */
+    pthread_cond_t over; /* lock; `polling` has become false */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct pollfd *fds(void)
@@ -65,23 +69,27 @@ static bool grow(struct array *array, size_t item, size_t wanted)
     return true;
 }
 
-static void set_flags(int fd)
+static int settle(int end)
 {
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(end, F_SETFD, FD_CLOEXEC);
+    fcntl(end, F_SETFL, O_NONBLOCK);
+    return uaio__move_up(end);
 }
 
-int uaio__readiness_open(void)
+int uaio__readiness_open(int *second)
 {
     int ends[2];
 
     if (pipe(ends) != 0)
         return -errno;
-    set_flags(ends[0]);
-    set_flags(ends[1]);
-    pthread_mutex_init(&all.lock, NULL); /* in a forked child it may be taken */
-    all.wake = ends[1];
+    ends[0] = settle(ends[0]);
+    ends[1] = settle(ends[1]);
+    /* In a forked child the lock may be taken. */
+    pthread_mutex_init(&all.lock, NULL);
+    pthread_cond_init(&all.over, NULL);
+    all.wake = *second = ends[1];
     all.n = 0;
+    all.polling = false;
     if (all.places.room)
         memset(all.places.items, 0, all.places.room * sizeof(int));
     return ends[0];
@@ -91,6 +99,11 @@ void uaio__readiness_close(int set)
 {
     close(all.wake);
     close(set);
+}
+
+static void wake(void)
+{
+    (void)!write(all.wake, "", 1);
 }
 
 /* [lock] */
@@ -128,20 +141,27 @@ int uaio__readiness_watch(int set, int fd, unsigned conditions, uint64_t tag)
         places()[fd] = (int)++all.n;
     }
     pthread_mutex_unlock(&all.lock);
-    (void)!write(all.wake, "", 1);
+    wake();
     return err;
 }
 
 void uaio__readiness_unwatch(int set, int fd)
 {
+    unsigned polls;
+
     (void)set;
     pthread_mutex_lock(&all.lock);
     forget(fd);
+    polls = all.polls;
+    if (all.polling)
+        wake();
+    while (all.polling && all.polls == polls)
+        pthread_cond_wait(&all.over, &all.lock);
     pthread_mutex_unlock(&all.lock);
 }
 
-/* What is watched, after the pipe; the number of both. */
-static size_t copy_all(int set)
+/* What is watched, after the pipe; the number of both.  poll() is to follow. */
+static size_t begin_poll(int set)
 {
     struct pollfd *copy;
     size_t n = 0;
@@ -155,8 +175,18 @@ static size_t copy_all(int set)
         if (n)
             memcpy(copy + 1, fds(), n * sizeof *copy);
     }
+    all.polling = true;
+    all.polls++;
     pthread_mutex_unlock(&all.lock);
     return copy ? n + 1 : 0;
+}
+
+static void end_poll(void)
+{
+    pthread_mutex_lock(&all.lock);
+    all.polling = false;
+    pthread_cond_broadcast(&all.over);
+    pthread_mutex_unlock(&all.lock);
 }
 
 /* It may be another watch by now, for another condition. */
@@ -180,13 +210,16 @@ static bool take_report(const struct pollfd *found, struct readiness *ready)
 
 int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_ms)
 {
-    size_t watched = copy_all(set);
+    size_t watched = begin_poll(set);
     struct pollfd *copy = all.copy.items;
     char bytes[64];
     int found = poll(copy, (nfds_t)watched, timeout_ms), n = 0;
 
     if (found < 0)
-        return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+        found = errno == EINTR || errno == EAGAIN ? 0 : -errno;
+    end_poll();
+    if (found < 0)
+        return found;
     if (found == 0 || watched == 0)
         return 0;
     if (copy[0].revents & POLLNVAL)

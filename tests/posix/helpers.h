@@ -44,6 +44,13 @@
 # define SANITIZED 0
 #endif
 
+/* The variant that uses nothing beyond POSIX: see the preset portable. */
+#ifdef UAIO_TEST_PORTABLE
+# define PORTABLE 1
+#else
+# define PORTABLE 0
+#endif
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Ends the running test as not run, with the reason printed. */
@@ -311,9 +318,10 @@ void thread_value(pid_t tid, const char *field, char value[THREAD_VALUE_MAX]);
 /* --- processes -------------------------------------------------------------------------------- */
 
 /* Ways to have a child with a copy of the memory; only the first calls what
- * pthread_atfork() was told, and only the first is known to the sanitizers. */
+ * pthread_atfork() was told, and only the first is known to the sanitizers, and
+ * to the portable variant. */
 enum { BY_FORK, BY_UNDERSCORE_FORK, BY_SYSCALL, FORK_WAYS };
-#define FORK_WAYS_HERE (SANITIZED ? 1 : FORK_WAYS)
+#define FORK_WAYS_HERE (SANITIZED || PORTABLE ? 1 : FORK_WAYS)
 
 /*
  * As fork() does; -1 with ENOSYS where libc has no such way.  A child may

@@ -502,6 +502,8 @@ START_TEST(a_pinned_submitter_does_not_pin_our_threads)
     int failures = 0;
     size_t n;
 
+    if (PORTABLE)
+        SKIP("POSIX knows no sets of processors");
     if (!take_one_cpu(&one_cpu))
         SKIP("there is one processor");
     thread_value(getpid(), "Cpus_allowed_list", before);
@@ -685,6 +687,8 @@ START_TEST(our_threads_have_names)
 
     if (SANITIZED)
         SKIP("ThreadSanitizer has a thread of its own");
+    if (PORTABLE)
+        SKIP("POSIX knows no names of threads");
     make_every_thread();
     n = list_our_threads(ours);
     for (size_t i = 0; i < n; i++) {

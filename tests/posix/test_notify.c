@@ -996,7 +996,7 @@ START_TEST(callbacks_may_block_for_ever)
         ck_assert_int_eq(finish(&cbs[i]), 1);
     for (size_t i = FIRST_CALL; i < MANY; i++)
         ck_assert_int_eq(atomic_load(&calls[i]), 1);
-    signal(SIGRTMIN, SIG_IGN); /* the callbacks would take it */
+    signal(SIGRTMIN, SIG_IGN);              /* the callbacks would take it */
     limit_queued_signals_to(RLIM_INFINITY); /* Check makes a timer to choose its clock */
 }
 END_TEST

@@ -198,6 +198,13 @@ static void arrange_sigpipe(int way)
                          0);
 }
 
+/* Sockets are asked for no signal; what a pipe raises, POSIX does not tell from one that
+ * was pending for the process. */
+static bool is_indistinguishable(int kind, int way)
+{
+    return PORTABLE && way == SIGPIPE_OF_PROCESS && (kind == STREAM_PIPE || kind == STREAM_FIFO);
+}
+
 static void check_sigpipe(int way)
 {
     bool own = way == SIGPIPE_OF_THREAD || way == SIGPIPE_OF_PROCESS;
@@ -232,6 +239,8 @@ START_TEST(a_write_to_a_broken_stream_raises_no_sigpipe)
 {
     int kind = ending[_i % (int)COUNT(ending)], way = _i / (int)COUNT(ending);
 
+    if (is_indistinguishable(kind, way))
+        SKIP("a SIGPIPE of the process cannot be told from ours");
     MAKE_STREAM(kind, ends);
     arrange_sigpipe(way);
     break_stream(kind, ends);
@@ -251,6 +260,8 @@ START_TEST(a_waiting_write_that_breaks_raises_no_sigpipe)
     int kind = ending[_i % (int)COUNT(ending)], way = _i / (int)COUNT(ending), error;
     struct aiocb first;
 
+    if (is_indistinguishable(kind, way))
+        SKIP("a SIGPIPE of the process cannot be told from ours");
     queue_everything();
     MAKE_STREAM(kind, ends);
     arrange_sigpipe(way);

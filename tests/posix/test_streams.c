@@ -794,8 +794,11 @@ START_TEST(eventfd_errors)
 {
     const uint64_t too_much = UINT64_MAX;
     struct aiocb cb;
-    int fd = make_eventfd(0, 0);
+    int fd;
 
+    if (PORTABLE)
+        SKIP("an eventfd is left alone until it is ready");
+    fd = make_eventfd(0, 0);
     prep(&cb, fd, &counts[0], 4, 0);
     must_read(&cb);
     finish_with(&cb, EINVAL);
