@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ static const char *const help =
     "Time file reads by POSIX AIO without and with a read pending on each of many\n"
     "sockets, by turns, and print the medians and their ratio.\n"
     "\n"
-    "  -n, --sockets N     pairs of sockets, each with a pending read (10000)\n"
+    "  -n, --sockets N     sockets, each with a pending read (10000)\n"
     "  -d, --depth N       file reads in flight, 1 to 1024 (32)\n"
     "  -r, --rounds N      rounds, 1 to 1000; a median wants 5 or more (5)\n"
     "  -t, --seconds S     for each figure of a round (1)\n"
@@ -57,8 +58,7 @@ static const char *const help =
     "\n"
     "The reads are of 4 KiB at random, from the page cache and, where the file\n"
     "system of DIR can do that, by O_DIRECT.  RLIMIT_NOFILE is raised as far as is\n"
-    "allowed; a pair takes two descriptors.  uaio's own settings (UAIO_INLINE, ...)\n"
-    "are those of the environment.\n"
+    "allowed.  uaio's own settings (UAIO_INLINE, ...) are those of the environment.\n"
     "\n"
     "Exit status: 1 if anything was read that is wrong, 2 for other trouble.\n";
 
@@ -117,7 +117,14 @@ static long resident_bytes(void)
 
 /* --- the sockets --- */
 
-static int (*pairs)[2]; /* read from [0], written to at [1] */
+struct receiver {
+    int fd;
+    socklen_t length;
+    struct sockaddr_un address;
+};
+
+static struct receiver *receivers;
+static int sender; /* one for all, so that each read costs one descriptor */
 static struct aiocb *pending;
 static unsigned char *received;
 
@@ -128,7 +135,7 @@ static unsigned char byte_for(size_t i)
 
 static void allow_descriptors(void)
 {
-    rlim_t wanted = 2 * opt.sockets + SPARE_FDS;
+    rlim_t wanted = opt.sockets + SPARE_FDS;
     struct rlimit limit, more;
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -146,19 +153,32 @@ static void allow_descriptors(void)
     getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur >= wanted)
         return;
-    printf("RLIMIT_NOFILE cannot be more than %llu here, %zu pairs take %llu descriptors;\n"
+    printf("RLIMIT_NOFILE cannot be more than %llu here, %zu sockets take %llu descriptors;\n"
            "`ulimit -Hn`, limits.conf or LimitNOFILE= can raise it\n",
            (unsigned long long)limit.rlim_cur, opt.sockets, (unsigned long long)wanted);
-    opt.sockets = limit.rlim_cur > SPARE_FDS ? (size_t)(limit.rlim_cur - SPARE_FDS) / 2 : 0;
+    opt.sockets = limit.rlim_cur > SPARE_FDS ? (size_t)(limit.rlim_cur - SPARE_FDS) : 0;
+}
+
+/* With an address that the kernel finds (unix(7), autobind). */
+static bool make_receiver(struct receiver *r)
+{
+    struct sockaddr *address = (struct sockaddr *)&r->address;
+
+    address->sa_family = AF_UNIX;
+    r->length = sizeof r->address;
+    r->fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    return r->fd >= 0 && bind(r->fd, address, sizeof address->sa_family) == 0 &&
+           getsockname(r->fd, address, &r->length) == 0;
 }
 
 static void make_sockets(void)
 {
     allow_descriptors();
-    pairs = allocate(opt.sockets + 1, sizeof *pairs);
+    sender = socket(AF_UNIX, SOCK_DGRAM, 0);
+    receivers = allocate(opt.sockets + 1, sizeof *receivers);
     for (size_t i = 0; i < opt.sockets; i++)
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i])) {
-            printf("socket pair %zu cannot be had: %s\n", i + 1, strerror(errno));
+        if (!make_receiver(&receivers[i])) {
+            printf("socket %zu cannot be had: %s\n", i + 1, strerror(errno));
             opt.sockets = i;
         }
     if (opt.sockets == 0)
@@ -173,7 +193,7 @@ static void start_pending(void)
         struct aiocb *cb = &pending[i];
 
         memset(cb, 0, sizeof *cb);
-        cb->aio_fildes = pairs[i][0];
+        cb->aio_fildes = receivers[i].fd;
         cb->aio_buf = &received[i];
         cb->aio_nbytes = 1;
         cb->aio_sigevent.sigev_notify = SIGEV_NONE;
@@ -195,10 +215,11 @@ static size_t not_pending(void)
 
 static void write_to(size_t i)
 {
+    const struct receiver *r = &receivers[i];
     unsigned char byte = byte_for(i);
 
-    if (write(pairs[i][1], &byte, 1) != 1)
-        die("write");
+    if (sendto(sender, &byte, 1, 0, (const struct sockaddr *)&r->address, r->length) != 1)
+        die("sendto");
 }
 
 static int await(const struct aiocb *cb)
@@ -224,7 +245,7 @@ static size_t end_by_cancelling(void)
     size_t stuck = 0;
 
     for (size_t i = 0; i < opt.sockets; i++) {
-        if (aio_cancel(pairs[i][0], &pending[i]) == AIO_CANCELED) {
+        if (aio_cancel(receivers[i].fd, &pending[i]) == AIO_CANCELED) {
             wrong += await(&pending[i]) != ECANCELED;
         } else {
             stuck++;
@@ -495,7 +516,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     make_sockets();
     make_file();
-    printf("%zu socket pairs; 4 KiB reads of a file of %zu MiB, %d in flight;"
+    printf("%zu sockets; 4 KiB reads of a file of %zu MiB, %d in flight;"
            " %d rounds of %g s, seed %llu\n",
            opt.sockets, opt.mebibytes, opt.depth, opt.rounds, opt.seconds,
            (unsigned long long)opt.seed);
