@@ -181,9 +181,9 @@ START_TEST(ten_thousand_waiting_reads_take_one_thread)
         const unsigned char byte = pattern(i);
 
         is_waiting(&crowd[i]);
-        ck_assert_int_eq(sendto(sender, &byte, 1, 0, (struct sockaddr *)&crowd_addresses[to],
-                                crowd_lengths[to]),
-                         1);
+        ck_assert_int_eq(
+            sendto(sender, &byte, 1, 0, (struct sockaddr *)&crowd_addresses[to], crowd_lengths[to]),
+            1);
         if (i % 1000 == 0)
             ck_assert_int_eq(wait_done(&crowd[i]), 0);
     }
