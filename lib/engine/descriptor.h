@@ -5,7 +5,7 @@
  *
  * A request that runs on the program's own descriptor (POSIX) names it by its
  * number, and the number may come to mean another file.  So closing is told to
- * us (interpose/close_names.c): a close that finds the count at 0 has nothing to
+ * us (interpose/close_names.c): a close that finds the word at 0 has nothing to
  * do with us, and costs two loads.  One that does not changes the number's
  * generation, ends the requests there are (engine__closing()), and only then
  * goes to the kernel.  A request that was counted before, but is posted only
@@ -45,6 +45,14 @@ static inline descriptor__word *descriptor__at(int fd)
         return 0;
     words = atomic_load_explicit(&descriptor__chunks[chunk], memory_order_acquire);
     return words ? &words[(unsigned)fd % DESCRIPTOR_CHUNK] : 0;
+}
+
+/* Nothing was ever told of the number.  seq_cst: pairs with descriptor__begin(). */
+static inline bool descriptor__is_unknown(int fd)
+{
+    descriptor__word *word = descriptor__at(fd);
+
+    return !word || atomic_load_explicit(word, memory_order_seq_cst) == 0;
 }
 
 /* Does a request use the number?  seq_cst: pairs with descriptor__begin(). */

@@ -55,6 +55,8 @@ static _Atomic(struct number *) chunks[CHUNKS]; /* atomic: set once */
 static atomic_uint parked;                      /* atomic: how many are, about */
 static atomic_bool closings_told;               /* atomic: see pin.h */
 
+atomic_bool pin__any;
+
 #define MAX_PARKED 64u /* descriptors that the program can do without */
 
 static struct number *at(int fd, bool make)
@@ -66,6 +68,7 @@ static struct number *at(int fd, bool make)
         return NULL;
     chunk = atomic_load_explicit(&chunks[index], memory_order_acquire);
     if (!chunk && make) {
+        atomic_store_explicit(&pin__any, true, memory_order_relaxed);
         size_t nbytes = CHUNK_NUMBERS * sizeof *chunk;
         void *p = mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED)

@@ -36,6 +36,7 @@
 #ifndef UAIO_LINUX_PIN_H
 #define UAIO_LINUX_PIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -58,6 +59,10 @@ void pin__put(int pin);
  */
 void pin__closings_are_told(void);
 void pin__closing(int fd);
+
+/* atomic: relaxed, set before the first pin is made.  Until then there is nothing
+ * to ask below. */
+extern atomic_bool pin__any;
 
 /* Is the number a pin, and nothing that the program should close? */
 bool pin__is(int fd);
