@@ -138,3 +138,55 @@ want() {
 cores() {
     nproc 2>/dev/null || echo 2
 }
+
+# ---- Debian's sources --------------------------------------------------------------
+
+# apt-get and apt-cache that know the sources of what this machine has packages of,
+# in either format, and keep their lists in a directory of their own.
+source_apt() { # DIRECTORY PROGRAM ARGUMENT...
+    local dir=$1 program=$2
+    shift 2
+    "$program" -q -o Dir::Etc::SourceList="$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$dir/lists" -o APT::Sandbox::User= "$@"
+}
+
+list_sources() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+        sed -n 's/^deb  *\(\[[^]]*\] *\)\{0,1\}\(.*\)/deb-src \2/p'
+    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk '
+        function flush(  i, n, suite) {
+            n = split(suites, suite, " ")
+            for (i = 1; uris && i <= n; i++)
+                print "deb-src", uris, suite[i], components
+            uris = suites = components = ""
+        }
+        /^$/ { flush() }
+        /^URIs:/ { uris = $2 }
+        /^Suites:/ { sub(/^[^:]*: */, ""); suites = $0 }
+        /^Components:/ { sub(/^[^:]*: */, ""); components = $0 }
+        END { flush() }'
+}
+
+# fetch_source PACKAGE DIRECTORY: the newest version that the mirror has in full,
+# unpacked in DIRECTORY/source.  Nothing is installed.
+fetch_source() {
+    local package=$1 dir=$2 version
+    mkdir -p "$dir/lists/partial"
+    dir=$(realpath "$dir")
+    list_sources | sort -u >"$dir/sources.list"
+    if [ ! -s "$dir/sources.list" ]; then
+        printf '%s: apt has no sources here\n' "${0##*/}" >&2
+        return 1
+    fi
+    (
+        cd "$dir"
+        source_apt "$dir" apt-get update
+        for version in $(source_apt "$dir" apt-cache showsrc "$package" |
+            sed -n 's/^Version: //p' | sort -rV); do
+            rm -rf source "${package}"_*
+            ! source_apt "$dir" apt-get source --download-only "$package=$version" ||
+                exec dpkg-source --no-check -x "${package}"_*.dsc source
+        done
+        exit 1
+    )
+}
