@@ -167,15 +167,6 @@ static void submit(struct worker *w, struct victim *v)
         feed(v, next_random(&w->random) % 4);
 }
 
-#ifdef __SANITIZE_THREAD__
-/* It looks at a close before the library, which waits there for who uses the descriptor. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race:close_victim";
-}
-#endif
-
 /* Closes the old one, and has the new one opened, under the same number if it can. */
 static void close_victim(struct victim *old, struct victim *new, unsigned *random)
 {
