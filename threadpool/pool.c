@@ -56,6 +56,7 @@ struct errand {
 
 /* The pool whose jobs this thread, not a worker, is running for want of any. */
 static _Thread_local struct pool *standing_in;
+static _Thread_local volatile sig_atomic_t quiet; /* see pool__begin_quiet() */
 
 static void *worker_main(void *arg);
 static void stand_in(struct pool *pool);
@@ -301,6 +302,9 @@ static void rouse(struct pool *pool, struct errand *errand, bool may_start)
         set_searching(pool, w, true);
         pool->stats.wakeups++;
         errand->wake = w;
+    } else if (may_start && quiet > 0) {
+        /* Release: pairs with pool__catch_up(); what is left is in the queues. */
+        atomic_store_explicit(&pool->starved, true, memory_order_release);
     } else if (may_start) {
         errand->start = new_worker(pool);
         if (errand->start)
@@ -408,7 +412,7 @@ static void find_worker(struct pool *pool, bool may_start)
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand) && served;
     pool__signals_restore(&mask);
-    if (!served)
+    if (!served && quiet == 0)
         stand_in(pool);
 }
 
@@ -449,6 +453,48 @@ void pool__exit(struct pool *pool, const sigset_t *mask)
         pool__signals_restore(mask);
     if (!served)
         stand_in(pool);
+}
+
+/* ---- callers in signal handlers ------------------------------------------ */
+
+void pool__begin_quiet(void)
+{
+    quiet++;
+}
+
+void pool__end_quiet(void)
+{
+    quiet--;
+}
+
+bool pool__is_starved(struct pool *pool)
+{
+    return atomic_load_explicit(&pool->starved, memory_order_acquire);
+}
+
+void pool__catch_up(struct pool *pool)
+{
+    if (pool__is_starved(pool) &&
+        atomic_exchange_explicit(&pool->starved, false, memory_order_acq_rel))
+        find_worker(pool, true);
+}
+
+bool pool__call_attention(struct pool *pool)
+{
+    struct errand errand = {NULL, NULL};
+    bool heard;
+    sigset_t mask;
+
+    pool__signals_block(&mask);
+    pthread_mutex_lock(&pool->lock);
+    heard = pool->stats.threads > 0;
+    pool->attention = heard;
+    if (heard && !is_searched(pool))
+        rouse(pool, &errand, false);
+    pthread_mutex_unlock(&pool->lock);
+    run_errand(pool, &errand);
+    pool__signals_restore(&mask);
+    return heard;
 }
 
 bool pool__withdraw(struct pool *pool, struct pool_job *job)
@@ -735,15 +781,19 @@ static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
 static void end_worker(struct pool *pool, struct pool_worker *w)
 {
     struct errand errand = {NULL, NULL};
-    bool last = pool->stats.threads == 1 && !pool->stopping;
+    bool last = pool->stats.threads == 1 && !pool->stopping, attentive;
 
     drop_worker(pool, w);
     pool->ending++; /* not counted any more, but still using the pool */
     rouse_if_needed(pool, &errand);
     last = last && !errand.start && !errand.wake;
+    attentive = pool->attention;
+    pool->attention = false;
     pthread_mutex_unlock(&pool->lock);
     if (!run_errand(pool, &errand))
         stand_in(pool);
+    if (attentive)
+        pool->hooks->attend(pool);
     if (last && pool->hooks->idle)
         pool->hooks->idle(pool);
     pthread_mutex_lock(&pool->lock);
@@ -767,6 +817,17 @@ static void worker_gone(void *arg)
     end_worker(self->pool, self->worker);
 }
 
+/* [lock, released meanwhile] Somebody has asked for it. */
+static void attend(struct pool *pool)
+{
+    if (!pool->attention)
+        return;
+    pool->attention = false;
+    pthread_mutex_unlock(&pool->lock);
+    pool->hooks->attend(pool);
+    pthread_mutex_lock(&pool->lock);
+}
+
 static void *worker_main(void *arg)
 {
     struct pool_worker *w = arg;
@@ -779,6 +840,7 @@ static void *worker_main(void *arg)
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         drain(pool);
+        attend(pool);
         if (run_one(pool, w, false))
             continue;
         if (pool->stopping && !watch_needed(pool, w))

@@ -90,6 +90,8 @@ struct pool_hooks {
     void (*leave)(struct pool *pool, struct pool_job *job);
     /* The pool's last thread ends.  No lock is held.  May be NULL. */
     void (*idle)(struct pool *pool);
+    /* pool__call_attention() was called.  No lock is held.  May be NULL if it is not. */
+    void (*attend)(struct pool *pool);
 };
 
 /* A thread's record.  Recycled, never freed: a waker may come late to it. */
@@ -120,6 +122,7 @@ struct pool {
     atomic_uint held;      /* [atomic] jobs that the gate holds back */
     atomic_uint cpu_busy;  /* [atomic] POOL_CPU jobs that workers run */
     atomic_bool watched;   /* [atomic] a worker keeps watch */
+    atomic_bool starved;   /* [atomic] a thread was wanted, and was not started */
 
     pthread_mutex_t lock;
     struct queue ready[POOL_CLASSES][POOL_PRIORITIES]; /* [lock] */
@@ -134,6 +137,7 @@ struct pool {
     struct pool_stats stats; /* [lock] */
     unsigned ending;         /* [lock] threads that are over but for their last words */
     bool stopping;           /* [lock] */
+    bool attention;          /* [lock] the attend hook is due */
     bool spinning;           /* [lock] a worker spins before it sleeps; one at most */
     int spin_score;          /* [lock] whether that has paid lately */
     int64_t spin_ns;         /* [const] for how long; 0: never */
@@ -211,6 +215,23 @@ void pool__arrive(struct pool *pool, struct pool_job *job);
 /* Does this thread, no worker, run the pool's jobs at the moment, for want of
  * threads?  Async-signal-safe. */
 bool pool__stands_in(const struct pool *pool);
+
+/*
+ * For signal handlers.  Between these two the thread starts no thread of any
+ * pool and runs no job, whatever it calls here: pthread_create() allocates and
+ * takes locks.  What wants one is `starved`, until another thread catches up.
+ * They nest.  Async-signal-safe, as are the two below.
+ */
+void pool__begin_quiet(void);
+void pool__end_quiet(void);
+bool pool__is_starved(struct pool *pool);
+
+/* Have one of the pool's threads call the attend hook, soon: false if there is
+ * no thread. */
+bool pool__call_attention(struct pool *pool);
+
+/* Start, or stand in for, the thread that was wanted, if one was. */
+void pool__catch_up(struct pool *pool);
 
 /* Take back a job that is still queued: true, and it will not run. */
 bool pool__withdraw(struct pool *pool, struct pool_job *job);

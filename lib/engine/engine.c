@@ -36,6 +36,7 @@ static bool claim(struct pool *pool, struct pool_job *job);
 static void run(struct pool *pool, struct pool_job *job);
 static void leave(struct pool *pool, struct pool_job *job);
 static void idle(struct pool *pool);
+static void attend(struct pool *pool);
 
 /*
  * One CPU is the submitter's: on what does not sleep, more workers than the
@@ -55,6 +56,7 @@ static void make_pools(void)
         .run = run,
         .leave = leave,
         .idle = idle,
+        .attend = attend,
     };
     const struct config *settings = uaio__config();
     const struct pool_config config = {
@@ -147,6 +149,18 @@ static void idle(struct pool *p)
     order__trim();
     if (tidy)
         tidy();
+}
+
+void engine__attend(void)
+{
+    pool__catch_up(&pool);
+    pool__catch_up(notify__pool());
+}
+
+static void attend(struct pool *p)
+{
+    (void)p;
+    engine__attend();
 }
 
 /* ---- submission ---------------------------------------------------------- */
@@ -497,6 +511,7 @@ bool engine__help(struct request_id id, unsigned how)
         return false;
     uaio__count(STAT_HELPED);
     completion__tell(r);
+    engine__attend();
     return true;
 }
 
@@ -691,6 +706,18 @@ static void end_all(int fd)
     }
 }
 
+/*
+ * Callbacks, or requests that were held, may want a thread, which a handler is
+ * not to start.  Who waited for them is there: the poller, or a worker.  (If not,
+ * a waiter who helped has just left.)
+ */
+static void see_to_threads(void)
+{
+    if ((pool__is_starved(&pool) || pool__is_starved(notify__pool())) && !poller__poke() &&
+        !pool__call_attention(&pool))
+        engine__attend();
+}
+
 void engine__closing(int fd)
 {
     int saved = errno, cancel;
@@ -698,8 +725,11 @@ void engine__closing(int fd)
     if (!uaio__stats_own())
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pool__begin_quiet();
     descriptor__closing(fd);
     end_all(fd);
+    pool__end_quiet();
+    see_to_threads();
     pthread_setcancelstate(cancel, &(int){0});
     errno = saved;
 }
@@ -708,8 +738,12 @@ void engine__shut_down(int fd)
 {
     int saved = errno;
 
-    if (uaio__stats_own())
+    if (uaio__stats_own()) {
+        pool__begin_quiet();
         stream__retry(&pool, fd);
+        pool__end_quiet();
+        see_to_threads();
+    }
     errno = saved;
 }
 

@@ -106,10 +106,12 @@ enum cancel_result engine__cancel_all(int fd, const struct request_face *face);
 /*
  * Before a descriptor that is in use (descriptor__in_use()) is closed: end the
  * requests that run on that number, cancelled or finished.  Nothing is done if
- * this is not the process that made them.  Async-signal-safe but for callbacks
- * (SIGEV_THREAD), which may need a thread to be made.
+ * this is not the process that made them.  Async-signal-safe: threads that are
+ * wanted for what it sets free, callbacks (SIGEV_THREAD) for one, are started by
+ * engine__attend() in others.
  */
 void engine__closing(int fd);
+void engine__attend(void);
 
 /* The program has shut the socket down: not all kinds of sockets tell who waits
  * for readiness.  [descriptor__in_use()] */

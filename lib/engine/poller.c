@@ -137,13 +137,16 @@ static void *poller_main(void *arg)
         atomic_load_explicit(&poller.watches, memory_order_acquire);
         if (n > 0)
             progress = engine__ready(ready, n);
+        engine__attend();
         if (epoch != process__epoch())
             return NULL; /* a callback ran here, and forked, and this is the child */
         if (n > 0)
             pause_if_fruitless(&fruitless, progress);
         else if (may_end(set, n < 0))
-            return NULL;
+            break;
     }
+    engine__attend(); /* poked at the last moment */
+    return NULL;
 }
 
 static bool is_started(void)
@@ -216,6 +219,19 @@ int poller__watch_request(int fd, unsigned conditions, struct request_id id)
     int err = poller__start();
 
     return err ? err : poller__watch(fd, conditions, (uint64_t)id.index << 32 | id.generation);
+}
+
+bool poller__poke(void)
+{
+    bool poked;
+    sigset_t mask;
+
+    pool__signals_block(&mask);
+    pthread_mutex_lock(&poller.lock);
+    poked = the_set() >= 0 && uaio__readiness_poke(the_set());
+    pthread_mutex_unlock(&poller.lock);
+    pool__signals_restore(&mask);
+    return poked;
 }
 
 void poller__unwatch(int fd)

@@ -49,6 +49,10 @@ bool poller__is_request(uint64_t tag);
 uint64_t poller__lane_tag(uint32_t index, uint32_t serial);
 uint32_t poller__lane_index(uint64_t tag);
 
+/* Have the thread call engine__attend(), soon: false if it is not there, or
+ * cannot hear.  Async-signal-safe. */
+bool poller__poke(void);
+
 /* Before the descriptor is closed. */
 void poller__unwatch(int fd);
 

@@ -6,6 +6,7 @@
 #ifndef UAIO_OS_READINESS_H
 #define UAIO_OS_READINESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct readiness {
@@ -31,7 +32,11 @@ int uaio__readiness_watch(int set, int fd, unsigned conditions, uint64_t tag);
  * it may have to wait until the thread that waits has looked up] */
 void uaio__readiness_unwatch(int set, int fd);
 
-/* Up to `max` that are ready; 0 after `timeout_ms` without any.  For one
+/* Have the thread that waits return, now or when it waits next: false if that
+ * cannot be done.  Async-signal-safe. */
+bool uaio__readiness_poke(int set);
+
+/* Up to `max` that are ready; 0 after `timeout_ms` without any, or poked.  For one
  * thread. */
 int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_ms);
 

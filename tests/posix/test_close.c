@@ -1384,6 +1384,62 @@ START_TEST(a_handler_may_close)
 }
 END_TEST
 
+static void offer_victim_with_callbacks(int *other_end)
+{
+    int ends[2], fd;
+
+    make_pipe(ends);
+    fd = set_apart(ends[0]);
+    *other_end = ends[1];
+    for (int i = 0; i < VICTIMS; i++) {
+        prep(&victims[i], fd, &victims_bytes[i], 1, 0);
+        notify_by_thread(&victims[i].aio_sigevent, count_call, &victims[i], NULL);
+        must_read(&victims[i]);
+    }
+    victim = fd;
+}
+
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+/* The same of libc: it holds a lock of malloc()'s or pthread_create()'s, and the callbacks that are
+ * due need a thread, for there is none left. */
+START_TEST(a_handler_may_close_while_its_thread_allocates_or_starts_threads)
+{
+    int other_end = -1, offered = 1;
+
+    ck_assert_int_eq(setenv("UAIO_IDLE_MS", "0", 1), 0);
+    ck_assert_int_eq(sem_init(&called, 0, 0), 0);
+    handlers_way = BY_CLOSE;
+    handle(SIGUSR1, close_the_victim, SA_RESTART);
+    offer_victim_with_callbacks(&other_end);
+    storm_begin_shots(SIGUSR1, SHOT_US);
+    while (atomic_load(&closings) < CLOSINGS) {
+        pthread_t thread;
+
+        start_thread(&thread, do_nothing, NULL);
+        free(malloc(100000));
+        join_thread(thread);
+        if (victim >= 0)
+            continue;
+        for (int i = 0; i < VICTIMS; i++)
+            await(&called);
+        close(other_end);
+        offer_victim_with_callbacks(&other_end);
+        offered++;
+    }
+    storm_end();
+    close(victim);
+    for (int i = 0; i < VICTIMS; i++)
+        await(&called);
+    ck_assert_int_eq(atomic_load(&wrong), 0);
+    ck_assert_int_eq(atomic_load(&calls), offered * VICTIMS);
+    ck_assert_int_eq(atomic_load(&calls_before_the_end), 0);
+}
+END_TEST
+
 /* What is submitted while it is closed may find it so; what was submitted must not find another. */
 static void swap_the_victim(int signo, siginfo_t *info, void *context)
 {
@@ -1657,6 +1713,7 @@ Suite *close_suite(void)
     tcase_add_loop_test(tc, a_callback_that_waits_in_close_holds_up_nothing, 0, WAYS);
     tcase_add_loop_test(tc, a_callback_may_close_its_own_descriptor, 0, 2 * WAYS);
     tcase_add_loop_test(tc, a_handler_may_close, 0, 2 * BY_FCLOSE);
+    tcase_add_test(tc, a_handler_may_close_while_its_thread_allocates_or_starts_threads);
     tcase_add_loop_test(tc, a_handler_may_close_what_its_thread_is_busy_with, 0, 2);
     tcase_add_loop_test(tc, a_vfork_child_may_close_all_there_is, 0, 2 * WAYS);
     tcase_add_loop_test(tc, a_forked_child_may_close_all_there_is, 0, WAYS);
