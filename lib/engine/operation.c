@@ -24,6 +24,12 @@ static bool offset_overflows(const struct operation *op)
     return op->nbytes > 0 && op->offset > INT64_MAX - (int64_t)op->nbytes;
 }
 
+/* Of the buffer, from `done` on.  It may be NULL, which nothing may be added to. */
+static char *rest_of(const struct operation *op)
+{
+    return (char *)((uintptr_t)op->buffer + op->done);
+}
+
 /* The segments of a read or write, from `done` on. */
 struct segments {
     struct iovec one;
@@ -38,7 +44,7 @@ static void set_segments(struct segments *to, const struct operation *op)
         to->n = op->vector->n - op->vector->first;
         return;
     }
-    to->one = (struct iovec){(char *)op->buffer + op->done, op->nbytes - op->done};
+    to->one = (struct iovec){rest_of(op), op->nbytes - op->done};
     to->first = &to->one;
     to->n = 1;
 }
@@ -177,7 +183,7 @@ static ssize_t send_waiting(const struct operation *op)
 
 static ssize_t transfer(const struct operation *op)
 {
-    char *buffer = (char *)op->buffer + op->done;
+    char *buffer = rest_of(op);
     size_t nbytes = op->nbytes - op->done;
     off_t offset = op->stream ? 0 : (off_t)(op->offset + (int64_t)op->done);
 

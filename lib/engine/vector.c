@@ -40,7 +40,7 @@ void vector__advance(struct vector *v, size_t nbytes)
     if (v->first == v->n)
         return;
     struct iovec *rest = &v->segments[v->first];
-    rest->iov_base = (char *)rest->iov_base + nbytes;
+    rest->iov_base = (void *)((uintptr_t)rest->iov_base + nbytes); /* it may be NULL */
     rest->iov_len -= nbytes;
 }
 

@@ -140,7 +140,7 @@ static int reap(struct reaper *w)
         n = 1;
     if (n == 0)
         return 0;
-    to = w->events + (size_t)w->reaped * sizeof(struct linux_event);
+    to = (unsigned char *)((uintptr_t)w->events + (size_t)w->reaped * sizeof(struct linux_event));
     if (!user__writable(to, (size_t)n * sizeof(struct linux_event)))
         return w->reaped > 0 ? 0 : -EFAULT;
     w->reaped += ring__reap(w->c, to, n);

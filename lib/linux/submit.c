@@ -295,11 +295,13 @@ static long submit_all(struct context *c, long nr, void *const *iocbpp)
 
     for (n = 0; n < nr; n++) {
         void *iocb;
-        if (!user__readable(&iocbpp[n], sizeof iocb)) {
+        /* Not &iocbpp[n]: there may be no such array. */
+        const void *at = (const void *)((uintptr_t)iocbpp + (size_t)n * sizeof iocb);
+        if (!user__readable(at, sizeof iocb)) {
             err = -EFAULT;
             break;
         }
-        memcpy(&iocb, &iocbpp[n], sizeof iocb); /* it may be misaligned */
+        memcpy(&iocb, at, sizeof iocb); /* it may be misaligned */
         err = submit_one(c, &checker, iocb, &batch);
         if (err)
             break;
