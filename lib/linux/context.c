@@ -78,6 +78,21 @@ static struct context *find(unsigned long address)
     return c;
 }
 
+/*
+ * [lock] A new mapping is at the address: a ring that we know there has been
+ * moved away by the program, nobody has told us where to.  It is listed as NULL,
+ * which is no context's value, until find_moved() finds it.
+ */
+static void evict(unsigned long address)
+{
+    struct context *gone = find(address);
+
+    if (!gone)
+        return;
+    leave(gone);
+    enter(gone, 0);
+}
+
 /* [lock] Is what lies at the address the context's ring, and neither a copy of
  * it nor our mapping?  A new id that we write into ours shows there, too. */
 static bool is_ring_of(struct context *c, unsigned long address)
@@ -396,6 +411,7 @@ int context__new(unsigned nr, struct context **context)
     clear(c);
     lock(&mask);
     fill_ring(c);
+    evict(address);
     enter(c, address);
     generation = GENERATION(atomic_load_explicit(&c->life, memory_order_relaxed)) + 1;
     /* release: pairs with use(). */

@@ -579,6 +579,34 @@ START_TEST(a_moved_ring_is_the_context)
 }
 END_TEST
 
+/* A new ring may lie where one was that has been moved, and not been used since. */
+START_TEST(a_new_ring_where_a_moved_one_was_is_another_context)
+{
+    struct iocb cb;
+    char byte;
+    int fd = temp_file(1);
+    aio_context_t ctx = new_context(4), other = 0, moved;
+    size_t size = sizeof(struct ring) + ring_of(ctx)->nr * sizeof(struct io_event);
+    void *room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(room, MAP_FAILED);
+    prep_read(&cb, fd, &byte, 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    ck_assert_ptr_eq(mremap(ring_of(ctx), size, size, MREMAP_MAYMOVE | MREMAP_FIXED, room), room);
+    moved = (aio_context_t)(uintptr_t)room;
+    for (int i = 0; i < 64 && other != ctx; i++)
+        other = new_context(4);
+    if (other != ctx)
+        SKIP("no new ring lies where the old one was");
+    must_submit(other, &cb);
+    await_in_ring(ring_of(other), 1);
+    ck_assert_uint_eq(ring_of(moved)->head, ring_of(moved)->tail);
+    must_destroy(other);
+    ck_assert_int_eq((int)perform(moved, &cb), 1);
+    must_destroy(moved);
+}
+END_TEST
+
 /* The old address is no context any more, whatever is there: io_destroy leaves that alone. */
 START_TEST(where_a_ring_was_is_none_of_ours)
 {
@@ -704,6 +732,7 @@ Suite *ring_suite(void)
     tcase_add_test(tc, garbage_in_head);
     tcase_add_test(tc, garbage_in_the_header_is_survived);
     tcase_add_test(tc, a_moved_ring_is_the_context);
+    tcase_add_test(tc, a_new_ring_where_a_moved_one_was_is_another_context);
     tcase_add_loop_test(tc, where_a_ring_was_is_none_of_ours, 0, 2);
     tcase_add_test(tc, an_inaccessible_ring_is_no_context);
     tcase_add_test(tc, a_read_only_ring_is_read);
