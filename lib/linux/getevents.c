@@ -142,7 +142,7 @@ static int reap(struct reaper *w)
         return 0;
     to = (unsigned char *)((uintptr_t)w->events + (size_t)w->reaped * sizeof(struct linux_event));
     if (!user__writable(to, (size_t)n * sizeof(struct linux_event)))
-        return w->reaped > 0 ? 0 : -EFAULT;
+        return -EFAULT; /* what was reaped before counts more: read_events() */
     w->reaped += ring__reap(w->c, to, n);
     return 0;
 }

@@ -2,6 +2,8 @@
 /* io_getevents(). */
 #include "helpers.h"
 
+#include <sys/timerfd.h>
+
 static const struct timespec moment = {0, 10000}; /* 10 us */
 static const struct timespec short_time = {0, 20000000};
 
@@ -405,6 +407,30 @@ START_TEST(efault_loses_no_event)
 }
 END_TEST
 
+/* Nor is one waited for that there is no room for. */
+START_TEST(a_wait_ends_with_the_room_for_events)
+{
+    const struct itimerspec soon = {.it_value = {0, 20000000}};
+    struct iocb cb, waiting;
+    struct io_event *events = (struct io_event *)(void *)page_end() - 1, event;
+    char byte;
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    aio_context_t ctx = new_context(4);
+
+    prep_read(&cb, temp_file(1), &byte, 1, 0);
+    must_submit(ctx, &cb);
+    await_in_ring(ring_of(ctx), 1);
+    prep_poll(&waiting, timer, POLLIN);
+    must_submit(ctx, &waiting);
+    ck_assert_int_eq(timerfd_settime(timer, 0, &soon, NULL), 0);
+    ck_assert_int_eq(t_getevents(ctx, 2, 2, events, NULL), 1);
+    ck_assert(is_event_of(events, &cb));
+    event = reap_one(ctx);
+    ck_assert(is_event_of(&event, &waiting));
+    close(timer);
+}
+END_TEST
+
 /* A bad pointer that nothing is written to does not matter. */
 START_TEST(a_bad_pointer_matters_only_with_an_event)
 {
@@ -539,6 +565,7 @@ Suite *getevents_suite(void)
     tcase_add_test(tc, it_waits_for_min_nr);
     tcase_add_test(tc, it_takes_no_more_than_nr);
     tcase_add_test(tc, efault_loses_no_event);
+    tcase_add_test(tc, a_wait_ends_with_the_room_for_events);
     tcase_add_test(tc, a_bad_pointer_matters_only_with_an_event);
     tcase_add_test(tc, efault_for_a_bad_timeout_comes_first);
     tcase_add_loop_test(tc, eintr_on_a_caught_signal, 0, 2);
