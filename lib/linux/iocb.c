@@ -20,8 +20,10 @@
 
 /* preadv2()'s flags; some systems' headers lack some. */
 enum {
-    FLAG_HIPRI = 0x001,  /* nobody polls for what native AIO does: no effect */
-    FLAG_ATOMIC = 0x040, /* writes only */
+    FLAG_HIPRI = 0x001, /* nobody polls for what native AIO does: no effect */
+    FLAG_APPEND = 0x010,
+    FLAG_NOAPPEND = 0x020, /* not with the former */
+    FLAG_ATOMIC = 0x040,   /* writes only */
     FLAGS_KNOWN = 0x1ff,
 };
 
@@ -92,9 +94,11 @@ static int check_priority(const struct linux_iocb *iocb)
 
 static int check_flags(uint32_t flags, bool is_write)
 {
-    if (flags & ~(uint32_t)FLAGS_KNOWN || (flags & FLAG_ATOMIC && !is_write))
+    if (flags & ~(uint32_t)FLAGS_KNOWN)
         return -EOPNOTSUPP;
-    return 0;
+    if (flags & FLAG_APPEND && flags & FLAG_NOAPPEND)
+        return -EINVAL;
+    return flags & FLAG_ATOMIC && !is_write ? -EOPNOTSUPP : 0;
 }
 
 /* Copy and check the segments; their sum. */

@@ -276,6 +276,28 @@ START_TEST(append_mode_writes_at_the_end)
 }
 END_TEST
 
+/* RWF_APPEND and RWF_NOAPPEND exclude each other, for a read, too. */
+START_TEST(einval_for_append_and_noappend)
+{
+    struct iocb cb;
+    char byte = 0;
+    int fd = temp_file(1), result;
+    aio_context_t ctx = new_context(4);
+
+    prep_write(&cb, fd, &byte, 1, 0);
+    cb.aio_rw_flags = NOAPPEND;
+    result = submit(ctx, &cb);
+    if (result == -EOPNOTSUPP)
+        SKIP("the kernel knows no RWF_NOAPPEND");
+    reap_one(ctx);
+    cb.aio_rw_flags = APPEND | NOAPPEND;
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    prep_read(&cb, fd, &byte, 1, 0);
+    cb.aio_rw_flags = APPEND | NOAPPEND;
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+}
+END_TEST
+
 /* RWF_NOAPPEND: at the offset, the descriptor's O_APPEND notwithstanding. */
 START_TEST(noappend_writes_at_the_offset)
 {
@@ -907,6 +929,7 @@ Suite *readwrite_suite(void)
     tcase_add_test(tc, flags_that_a_file_has);
     tcase_add_test(tc, append_writes_at_the_end);
     tcase_add_test(tc, append_mode_writes_at_the_end);
+    tcase_add_test(tc, einval_for_append_and_noappend);
     tcase_add_test(tc, noappend_writes_at_the_offset);
     tcase_add_test(tc, einval_for_a_write_to_an_eventfd);
     tcase_add_test(tc, nowait_gives_eagain);
