@@ -101,24 +101,22 @@ static int check_flags(uint32_t flags, bool is_write)
     return flags & FLAG_ATOMIC && !is_write ? -EOPNOTSUPP : 0;
 }
 
-/* Copy and check the segments; their sum. */
+/* Copy and check the segments, first the lengths of all; their sum. */
 static int64_t copy_segments(const struct iovec *from, struct iovec *to, int n)
 {
     size_t total = 0;
 
     for (int i = 0; i < n; i++) {
-        struct iovec segment;
-        size_t length;
-        memcpy(&segment, &from[i], sizeof segment);
-        length = segment.iov_len;
-        if ((ssize_t)length < 0)
+        memcpy(&to[i], &from[i], sizeof to[i]);
+        if ((ssize_t)to[i].iov_len < 0)
             return -EINVAL;
-        if (!user__in_range((uintptr_t)segment.iov_base, length))
+    }
+    for (int i = 0; i < n; i++) {
+        if (!user__in_range((uintptr_t)to[i].iov_base, to[i].iov_len))
             return -EFAULT;
-        if (length > TRANSFER_MAX - total)
-            length = TRANSFER_MAX - total;
-        to[i] = (struct iovec){segment.iov_base, length};
-        total += length;
+        if (to[i].iov_len > TRANSFER_MAX - total)
+            to[i].iov_len = TRANSFER_MAX - total;
+        total += to[i].iov_len;
     }
     return (int64_t)total;
 }

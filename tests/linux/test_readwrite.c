@@ -478,6 +478,8 @@ START_TEST(einval_for_negative_lengths)
     iov[1].iov_len = (size_t)SSIZE_MAX + 1;
     prep_writev(&cb, fd, iov, 2, 0);
     ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
+    iov[0].iov_base = kernel_address(); /* lengths come first */
+    ck_assert_int_eq(submit(ctx, &cb), -EINVAL);
 }
 END_TEST
 
