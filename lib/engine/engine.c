@@ -113,13 +113,29 @@ static bool claim(struct pool *p, struct pool_job *job)
     return request__move(r, request__id(r).generation, REQUEST_QUEUED, REQUEST_RUNNING);
 }
 
+/*
+ * Without a lane there was no memory to keep its order.  A thread of the
+ * program's that stands in for ours must not wait for a stream: that may last
+ * until this very thread writes or reads the other end.
+ */
+static ssize_t perform(struct pool *p, struct request *r)
+{
+    struct operation *op = &r->operation;
+    ssize_t result;
+
+    if (!r->lane)
+        return -EAGAIN;
+    if (!operation__is_stream(op) || !pool__stands_in(p))
+        return operation__run(op);
+    result = operation__attempt(op);
+    return result == OPERATION_PENDING ? operation__cut_short(op, EAGAIN) : result;
+}
+
 static void run(struct pool *p, struct pool_job *job)
 {
     struct request *r = request__of_job(job);
-    /* Without a lane there was no memory to keep its order. */
-    ssize_t result = r->lane ? operation__run(&r->operation) : -EAGAIN;
+    ssize_t result = perform(p, r);
 
-    (void)p;
     request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
     completion__publish(r, result);
     notify__send(r);
