@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* linux/futex.h is not everywhere. */
@@ -144,11 +145,26 @@ bool user__readable_now(const void *p)
     return p && (!can_probe_reads || copy_in(p) != -EFAULT); /* NULL would be no set */
 }
 
+/* Where no descriptor is left. */
+static bool copy_own(void *to, const void *from, size_t nbytes)
+{
+#ifdef SYS_process_vm_readv
+    struct iovec local = {to, nbytes}, remote = {(void *)(uintptr_t)from, nbytes};
+    long self = uaio__kernel(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+    return uaio__kernel(SYS_process_vm_readv, self, (long)(uintptr_t)&local, 1,
+                        (long)(uintptr_t)&remote, 1, 0) == (long)nbytes;
+#else
+    (void)to, (void)from, (void)nbytes;
+    return false;
+#endif
+}
+
 /* Through a pipe: the kernel reads with care, and process_vm_readv() is often
  * forbidden. */
 bool user__copy(void *to, const void *from, size_t nbytes)
 {
-    bool copied = false;
+    bool copied;
     int ends[2], saved = errno;
 
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
@@ -156,6 +172,8 @@ bool user__copy(void *to, const void *from, size_t nbytes)
         copied = n == (long)nbytes && read(ends[0], to, nbytes) == (ssize_t)nbytes;
         close(ends[0]);
         close(ends[1]);
+    } else {
+        copied = copy_own(to, from, nbytes);
     }
     errno = saved;
     return copied;
