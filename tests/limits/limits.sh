@@ -22,7 +22,7 @@ cd "$scratch"
 # Descriptors may be short: the report goes where one is open.
 play() { # COMMAND...
     status=0
-    UAIO_STATS=stderr LD_PRELOAD="$preload" "$@" >out 2>err || status=$?
+    UAIO_STATS=stderr "$@" >out 2>err || status=$?
     case $status in
     0) at_least 1 submitted err ;;
     77) skip "$(sed -n 's/^SKIP: //p' out)" ;;
@@ -33,20 +33,21 @@ play() { # COMMAND...
 
 case $kind in
 limit)
-    play "$scenario" "$@"
+    play env LD_PRELOAD="$preload" "$scenario" "$@"
     ;;
 stack)
     # shellcheck disable=SC3045 # the shells that are sh have it
     ulimit -S -s "$1"
-    play "$scenario"
+    play env LD_PRELOAD="$preload" "$scenario"
     ;;
 deny)
     calls=$1
     errnos=$2
     shift 2
-    "$launcher" --calls "$calls" true || skip "no seccomp filter can be installed here"
+    "$launcher" --calls "$calls" true || skip "these calls cannot be denied here"
     for errno in $(printf '%s' "$errnos" | tr , ' '); do
-        play "$launcher" --calls "$calls" --errno "$errno" "$scenario" "$@"
+        play "$launcher" --calls "$calls" --errno "$errno" \
+            env LD_PRELOAD="$preload" "$scenario" "$@"
     done
     ;;
 *)

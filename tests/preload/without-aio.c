@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Run a program on a kernel without Linux native AIO: the AIO system calls of
- * the program, its threads and its children fail with an errno of choice.
+ * the program, its threads and its children fail with an errno of choice; or
+ * other calls that a library can do without, if they are named.
  *
  *     without-aio [--errno NAME] [--io-uring] [--calls NAME,...] PROGRAM [ARGUMENT...]
  *     without-aio --probe
@@ -55,30 +56,94 @@
 
 enum { CANNOT = 125, CANNOT_RUN = 126, CANNOT_FIND = 127 };
 
+/* Denied by default, with --io-uring, or only by its name. */
+enum kind { OTHER, AIO, IO_URING };
+
 static struct call {
     const char *name;
     long number;
-    int is_aio; /* by default denied, else with --io-uring */
+    enum kind kind;
+    unsigned command; /* 0: all of the call, else only with this second argument */
     int is_denied;
 } calls[] = {
-    {"io_setup", SYS_io_setup, 1, 0},
-    {"io_destroy", SYS_io_destroy, 1, 0},
-    {"io_submit", SYS_io_submit, 1, 0},
-    {"io_cancel", SYS_io_cancel, 1, 0},
+    {"io_setup", SYS_io_setup, AIO, 0, 0},
+    {"io_destroy", SYS_io_destroy, AIO, 0, 0},
+    {"io_submit", SYS_io_submit, AIO, 0, 0},
+    {"io_cancel", SYS_io_cancel, AIO, 0, 0},
 #ifdef SYS_io_getevents /* not where time_t has always been of 64 bits on 32 */
-    {"io_getevents", SYS_io_getevents, 1, 0},
+    {"io_getevents", SYS_io_getevents, AIO, 0, 0},
 #endif
 #ifdef SYS_io_pgetevents
-    {"io_pgetevents", SYS_io_pgetevents, 1, 0},
+    {"io_pgetevents", SYS_io_pgetevents, AIO, 0, 0},
 #endif
 #ifdef SYS_io_pgetevents_time64
-    {"io_pgetevents_time64", SYS_io_pgetevents_time64, 1, 0},
+    {"io_pgetevents_time64", SYS_io_pgetevents_time64, AIO, 0, 0},
 #endif
 #ifdef SYS_io_uring_setup
-    {"io_uring_setup", SYS_io_uring_setup, 0, 0},
-    {"io_uring_enter", SYS_io_uring_enter, 0, 0},
-    {"io_uring_register", SYS_io_uring_register, 0, 0},
+    {"io_uring_setup", SYS_io_uring_setup, IO_URING, 0, 0},
+    {"io_uring_enter", SYS_io_uring_enter, IO_URING, 0, 0},
+    {"io_uring_register", SYS_io_uring_register, IO_URING, 0, 0},
 #endif
+    {"preadv", SYS_preadv, OTHER, 0, 0},
+    {"pwritev", SYS_pwritev, OTHER, 0, 0},
+    {"preadv2", SYS_preadv2, OTHER, 0, 0},
+    {"pwritev2", SYS_pwritev2, OTHER, 0, 0},
+    {"epoll_create1", SYS_epoll_create1, OTHER, 0, 0},
+    {"epoll_ctl", SYS_epoll_ctl, OTHER, 0, 0},
+    {"epoll_pwait", SYS_epoll_pwait, OTHER, 0, 0},
+    {"eventfd2", SYS_eventfd2, OTHER, 0, 0},
+    {"pipe2", SYS_pipe2, OTHER, 0, 0},
+    {"madvise", SYS_madvise, OTHER, 0, 0},
+    {"mremap", SYS_mremap, OTHER, 0, 0},
+    {"memfd_create", SYS_memfd_create, OTHER, 0, 0},
+    {"sched_yield", SYS_sched_yield, OTHER, 0, 0},
+    {"sched_setaffinity", SYS_sched_setaffinity, OTHER, 0, 0},
+    {"sched_getaffinity", SYS_sched_getaffinity, OTHER, 0, 0},
+    {"sched_getparam", SYS_sched_getparam, OTHER, 0, 0},
+    {"sched_getscheduler", SYS_sched_getscheduler, OTHER, 0, 0},
+    {"prctl", SYS_prctl, OTHER, 0, 0},
+    {"ioprio_set", SYS_ioprio_set, OTHER, 0, 0},
+    {"ioprio_get", SYS_ioprio_get, OTHER, 0, 0},
+    {"kcmp", SYS_kcmp, OTHER, 0, 0},
+    {"process_vm_readv", SYS_process_vm_readv, OTHER, 0, 0},
+    {"rt_sigqueueinfo", SYS_rt_sigqueueinfo, OTHER, 0, 0},
+    {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, OTHER, 0, 0},
+    {"sendmsg", SYS_sendmsg, OTHER, 0, 0},
+    {"recvmsg", SYS_recvmsg, OTHER, 0, 0},
+    {"ioctl", SYS_ioctl, OTHER, 0, 0},
+    {"prlimit64", SYS_prlimit64, OTHER, 0, 0},
+    {"set_robust_list", SYS_set_robust_list, OTHER, 0, 0},
+    {"membarrier", SYS_membarrier, OTHER, 0, 0},
+    {"timer_create", SYS_timer_create, OTHER, 0, 0},
+#ifdef SYS_epoll_wait
+    {"epoll_wait", SYS_epoll_wait, OTHER, 0, 0},
+#endif
+#ifdef SYS_poll
+    {"poll", SYS_poll, OTHER, 0, 0},
+#endif
+#ifdef SYS_ppoll
+    {"ppoll", SYS_ppoll, OTHER, 0, 0},
+#endif
+#ifdef SYS_rseq
+    {"rseq", SYS_rseq, OTHER, 0, 0},
+#endif
+#ifdef SYS_clone3
+    {"clone3", SYS_clone3, OTHER, 0, 0},
+#endif
+#ifdef SYS_statx
+    {"statx", SYS_statx, OTHER, 0, 0},
+#endif
+#ifdef SYS_futex_waitv
+    {"futex_waitv", SYS_futex_waitv, OTHER, 0, 0},
+#endif
+#ifdef SYS_fcntl64
+# define SYS_FCNTL SYS_fcntl64
+#else
+# define SYS_FCNTL SYS_fcntl
+#endif
+    {"F_DUPFD_QUERY", SYS_FCNTL, OTHER, 1027, 0},
+    {"F_DUPFD_CLOEXEC", SYS_FCNTL, OTHER, 1030, 0},
+    {"F_OFD_GETLK", SYS_FCNTL, OTHER, 36, 0},
 };
 
 enum { N_CALLS = sizeof calls / sizeof calls[0] };
@@ -123,7 +188,7 @@ static void help(void)
          "  --errno NAME      what they fail with: ENOSYS (default), EPERM, EAGAIN,\n"
          "                    EINVAL, EFAULT, ENOMEM, EBADF or EOPNOTSUPP\n"
          "  --io-uring        those of io_uring fail as well\n"
-         "  --calls NAME,...  of the AIO calls only these fail\n"
+         "  --calls NAME,...  only these fail\n"
          "  --probe           run no program: say what each call answers here,\n"
          "                    0 for success, the errno's name, or \"another\" errno\n"
          "  --help            this text\n"
@@ -157,12 +222,12 @@ static const char *name_of(int error)
     return "another";
 }
 
-static void deny_all(int is_aio)
+static void deny_all(enum kind kind)
 {
     int i;
 
     for (i = 0; i < N_CALLS; i++)
-        if (calls[i].is_aio == is_aio)
+        if (calls[i].kind == kind)
             calls[i].is_denied = 1;
 }
 
@@ -203,32 +268,47 @@ static int probe(void)
     int i;
 
     for (i = 0; i < N_CALLS; i++)
-        printf("%s %s\n", calls[i].name, attempt(&calls[i]) == -1 ? name_of(errno) : "0");
+        if (calls[i].kind != OTHER)
+            printf("%s %s\n", calls[i].name, attempt(&calls[i]) == -1 ? name_of(errno) : "0");
     return fflush(stdout) == 0 ? 0 : CANNOT;
 }
 
+#define LOAD(offset) (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)(offset))
+#define SKIP_UNLESS(value, n) \
+ (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), 0, (n))
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+# define LOW_HALF 4
+#else
+# define LOW_HALF 0
+#endif
+
 /* Load the architecture, then the number; compare; allow what is left over.
- * The jumps are relative and of 8 bits: N_CALLS is far from that. */
+ * The jumps are relative, over a few instructions each. */
 static void install_filter(int error)
 {
-    struct sock_filter code[N_CALLS * 2 + 5];
+    const struct sock_filter deny =
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned)error & SECCOMP_RET_DATA));
+    struct sock_filter code[N_CALLS * 5 + 5];
     struct sock_fprog program = {0, code};
     unsigned short n = 0;
     int i;
 
-    code[n++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+    code[n++] = LOAD(offsetof(struct seccomp_data, arch));
     code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    code[n++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[n++] = LOAD(offsetof(struct seccomp_data, nr));
     for (i = 0; i < N_CALLS; i++) {
         if (!calls[i].is_denied)
             continue;
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                                 (unsigned)calls[i].number, 0, 1);
-        code[n++] = (struct sock_filter)BPF_STMT(
-            BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned)error & SECCOMP_RET_DATA));
+        code[n++] = SKIP_UNLESS(calls[i].number, calls[i].command ? 4 : 1);
+        if (calls[i].command) {
+            code[n++] = LOAD(offsetof(struct seccomp_data, args[1]) + LOW_HALF);
+            code[n++] = SKIP_UNLESS(calls[i].command, 1);
+        }
+        code[n++] = deny;
+        if (calls[i].command)
+            code[n++] = LOAD(offsetof(struct seccomp_data, nr));
     }
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program.len = n;
@@ -277,7 +357,7 @@ int main(int argc, char **argv)
         if (strcmp(*argument, "--probe") == 0)
             return probe();
         if (strcmp(*argument, "--io-uring") == 0) {
-            deny_all(0);
+            deny_all(IO_URING);
         } else if ((value = value_of("--errno", &argument))) {
             error = errno_named(value);
         } else if ((value = value_of("--calls", &argument))) {
@@ -294,7 +374,7 @@ int main(int argc, char **argv)
         return CANNOT;
     }
     if (!has_list)
-        deny_all(1);
+        deny_all(AIO);
 
     install_filter(error);
     execvp(*argument, argument);
