@@ -73,12 +73,14 @@ ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset,
     return -errno;
 }
 
-/* Without preadv2() (Linux 4.6) there are no flags to obey. */
+/* Without preadv2() (Linux 4.6) there are no flags to obey.  If EPERM is the
+ * file's and not a sandbox's, the old call says so again. */
 static bool use_old_calls(uint32_t flags)
 {
-    if (errno != ENOSYS)
+    if (!is_denied(errno))
         return false;
-    errno = EOPNOTSUPP;
+    if (errno == ENOSYS)
+        errno = EOPNOTSUPP;
     return flags == 0;
 }
 
