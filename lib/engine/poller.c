@@ -218,7 +218,8 @@ int poller__watch_request(int fd, unsigned conditions, struct request_id id)
 {
     int err = poller__start();
 
-    return err ? err : poller__watch(fd, conditions, (uint64_t)id.index << 32 | id.generation);
+    /* Never EPERM: that is said of the descriptor. */
+    return err ? -EAGAIN : poller__watch(fd, conditions, (uint64_t)id.index << 32 | id.generation);
 }
 
 bool poller__poke(void)
