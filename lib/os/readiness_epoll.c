@@ -35,12 +35,30 @@ static int open_poke(int set)
     return -1;
 }
 
+/* Which of the two calls a sandbox knows is a matter of its architecture. */
+static int wait_for_events(int set, struct epoll_event *events, int max, int timeout_ms)
+{
+    int n = epoll_wait(set, events, max, timeout_ms);
+
+    if (n < 0 && (errno == ENOSYS || errno == EPERM))
+        n = epoll_pwait(set, events, max, timeout_ms, NULL);
+    return n;
+}
+
+/* A set that cannot be waited for is none: who relied on it would wait for ever. */
 int uaio__readiness_open(int *second)
 {
-    int set = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event unused;
+    int set = epoll_create1(EPOLL_CLOEXEC), err;
 
+    *second = -1;
     if (set < 0)
         return -errno;
+    if (wait_for_events(set, &unused, 1, 0) < 0 && errno != EINTR) {
+        err = -errno;
+        close(set);
+        return err;
+    }
     set = uaio__move_up(set);
     poke = *second = open_poke(set);
     return set;
@@ -95,7 +113,7 @@ int uaio__readiness_wait(int set, struct readiness *ready, int max, int timeout_
 {
     struct epoll_event events[MAX_EVENTS];
     int found = 0;
-    int n = epoll_wait(set, events, max < MAX_EVENTS ? max : MAX_EVENTS, timeout_ms);
+    int n = wait_for_events(set, events, max < MAX_EVENTS ? max : MAX_EVENTS, timeout_ms);
 
     if (n < 0 && errno == EINTR) /* stopped and continued */
         n = 0;
