@@ -25,11 +25,13 @@ static bool is_unsupported(int err)
     return err == EOPNOTSUPP || err == ENOSYS || err == EPERM;
 }
 
+/* Of a call for sockets alone: where it is forbidden, the descriptor may be a
+ * socket or not. */
 static ssize_t result_of(ssize_t n)
 {
     if (n >= 0)
         return n;
-    return errno == ENOTSOCK ? -EOPNOTSUPP : -errno;
+    return errno == ENOTSOCK || is_unsupported(errno) ? -EOPNOTSUPP : -errno;
 }
 
 ssize_t uaio__receive(int fd, const struct iovec *to, int n, uint32_t flags)
