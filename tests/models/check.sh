@@ -9,7 +9,7 @@
 set -eu
 
 model=$1
-depth=2000000
+depth=100000
 megabytes=2000
 
 for program in spin "${CC:-cc}"; do
