@@ -31,6 +31,7 @@
  *           1..         requests that use it
  *           PARKED      nobody does, but it is open
  *           CLOSING     its last user decides what becomes of it
+ *           OWNED | 1   one request has it to itself
  *
  * A number is a pin from the store of `users` after it was duplicated until
  * the store of 0 before it is closed, so that a new pin of that number is never
@@ -47,6 +48,7 @@ struct number {
 
 #define PARKED 0x80000000u
 #define CLOSING 0x40000000u
+#define OWNED 0x20000000u
 
 #define CHUNK_NUMBERS 2048u
 #define CHUNKS 2048u /* 4 Mi descriptors; beyond them nothing is shared */
@@ -161,7 +163,7 @@ static bool join(struct number *pin)
     unsigned users = atomic_load_explicit(&pin->users, memory_order_relaxed);
 
     do {
-        if (users == 0 || users & CLOSING)
+        if (users == 0 || users & (CLOSING | OWNED))
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&pin->users, &users,
                                                     users == PARKED ? 1 : users + 1,
@@ -192,7 +194,7 @@ mode_t pin__type(int fd)
     return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
-int pin__get_own(int fd, mode_t *type)
+static int pin_anew(int fd, mode_t *type, unsigned users)
 {
     int pin = duplicate(fd);
     struct number *record = pin >= 0 ? at(pin, true) : NULL;
@@ -208,9 +210,16 @@ int pin__get_own(int fd, mode_t *type)
         record->type = st.st_mode & S_IFMT;
         record->device = st.st_dev;
         record->inode = st.st_ino;
-        atomic_store_explicit(&record->users, 1, memory_order_release);
+        atomic_store_explicit(&record->users, users, memory_order_release);
     }
     return pin;
+}
+
+/* A number's last pin may have had this one's number: who comes by that must not
+ * join, see OWNED. */
+int pin__get_own(int fd, mode_t *type)
+{
+    return pin_anew(fd, type, OWNED | 1);
 }
 
 int pin__get(int fd, mode_t *type)
@@ -223,7 +232,7 @@ int pin__get(int fd, mode_t *type)
             *type = at(pin, false)->type;
         return pin;
     }
-    pin = pin__get_own(fd, type);
+    pin = pin_anew(fd, type, 1);
     if (pin >= 0 && number)
         atomic_store_explicit(&number->pin, pin, memory_order_seq_cst);
     return pin;
@@ -300,6 +309,11 @@ static void settle(int pin, struct number *record)
         close_pin(pin, record);
 }
 
+static bool is_last(unsigned users)
+{
+    return (users & ~OWNED) == 1;
+}
+
 void pin__put(int pin)
 {
     struct number *record = at(pin, false);
@@ -311,10 +325,10 @@ void pin__put(int pin)
     }
     users = atomic_load_explicit(&record->users, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&record->users, &users,
-                                                  users == 1 ? CLOSING : users - 1,
+                                                  is_last(users) ? CLOSING : users - 1,
                                                   memory_order_acq_rel, memory_order_relaxed))
         ;
-    if (users == 1)
+    if (is_last(users))
         settle(pin, record);
 }
 

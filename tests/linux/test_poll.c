@@ -328,6 +328,38 @@ START_TEST(it_survives_a_stop_of_the_process)
 }
 END_TEST
 
+/* A read of the same descriptor that waits, too, takes nothing from it. */
+START_TEST(it_waits_beside_a_read)
+{
+    struct iocb reading, polling;
+    struct io_event event;
+    char byte;
+    int ends[2];
+    bool polled = false;
+    aio_context_t ctx = new_context(4);
+
+    if (on_kernel())
+        return; /* its io_submit waits for the read */
+    make_pipe(ends);
+    prep_read(&reading, ends[0], &byte, 1, 0);
+    prep_poll(&polling, ends[0], POLLIN);
+    /* One before: what is remembered of it must not join the two. */
+    must_submit(ctx, &reading);
+    ck_assert_int_eq((int)write(ends[1], "x", 1), 1);
+    event = reap_one(ctx);
+    ck_assert(is_event_of(&event, &reading));
+    must_submit(ctx, &polling);
+    must_submit(ctx, &reading);
+    nothing_to_reap(ctx);
+    ck_assert_int_eq((int)write(ends[1], "xy", 2), 2);
+    for (int i = 0; i < 2; i++) {
+        event = reap_one(ctx);
+        polled = polled || is_event_of(&event, &polling);
+    }
+    ck_assert(polled);
+}
+END_TEST
+
 Suite *poll_suite(void)
 {
     TCase *tc;
@@ -347,5 +379,6 @@ Suite *poll_suite(void)
     tcase_add_test(tc, many_of_one_descriptor);
     tcase_add_test(tc, a_full_pipe_becomes_writable);
     tcase_add_test(tc, it_survives_a_stop_of_the_process);
+    tcase_add_test(tc, it_waits_beside_a_read);
     return suite;
 }
