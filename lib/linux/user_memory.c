@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -160,6 +161,18 @@ static bool copy_own(void *to, const void *from, size_t nbytes)
 #endif
 }
 
+/* Where that is forbidden, too.  What another thread unmaps after the look is this
+ * process's end, so this is for want of anything better. */
+static bool copy_looking(void *to, const void *from, size_t nbytes)
+{
+    const unsigned char *last = (const unsigned char *)from + nbytes - KERNEL_SIGSET_BYTES;
+
+    if (!user__readable_now(from) || !user__readable_now(last))
+        return false;
+    memcpy(to, from, nbytes);
+    return true;
+}
+
 /* Through a pipe: the kernel reads with care, and process_vm_readv() is often
  * forbidden. */
 bool user__copy(void *to, const void *from, size_t nbytes)
@@ -173,7 +186,7 @@ bool user__copy(void *to, const void *from, size_t nbytes)
         close(ends[0]);
         close(ends[1]);
     } else {
-        copied = copy_own(to, from, nbytes);
+        copied = copy_own(to, from, nbytes) || copy_looking(to, from, nbytes);
     }
     errno = saved;
     return copied;

@@ -2,6 +2,8 @@
 /* io_destroy(). */
 #include "helpers.h"
 
+#include <sys/resource.h>
+
 /* "Unknown or already destroyed: EINVAL" */
 START_TEST(einval_for_unknown_and_destroyed)
 {
@@ -162,6 +164,20 @@ START_TEST(writes_are_done_or_not_begun)
 }
 END_TEST
 
+/* A program that has used up its descriptors gets rid of what it can. */
+START_TEST(it_needs_no_descriptor)
+{
+    struct rlimit limit;
+    aio_context_t ctx = new_context(4);
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 3;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_lt(dup(0), 0);
+    must_destroy(ctx);
+}
+END_TEST
+
 Suite *destroy_suite(void)
 {
     TCase *tc;
@@ -174,5 +190,6 @@ Suite *destroy_suite(void)
     tcase_add_test(tc, a_read_in_progress_is_waited_for);
     tcase_add_test(tc, buffers_are_not_touched_afterwards);
     tcase_add_test(tc, writes_are_done_or_not_begun);
+    tcase_add_test(tc, it_needs_no_descriptor);
     return suite;
 }
