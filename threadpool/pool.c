@@ -497,6 +497,18 @@ bool pool__call_attention(struct pool *pool)
     return heard;
 }
 
+bool pool__has_arrived(const struct pool_job *job)
+{
+    /* Relaxed: drain() sets it, under the lock. */
+    return atomic_load_explicit(&job->marks, memory_order_relaxed) & JOB_ARRIVED;
+}
+
+void pool__unlink(struct pool *pool, struct pool_job *job)
+{
+    if (job->linked)
+        unlink_ready(pool, job);
+}
+
 bool pool__withdraw(struct pool *pool, struct pool_job *job)
 {
     sigset_t mask;
@@ -548,8 +560,7 @@ void pool__requeue(struct pool *pool, struct pool_job *job)
     pool__enter(pool, &mask);
     if (pool->hooks->unclaim)
         pool->hooks->unclaim(pool, job);
-    /* Relaxed: drain() sets the mark, under the lock. */
-    if (!job->linked && atomic_load_explicit(&job->marks, memory_order_relaxed) & JOB_ARRIVED)
+    if (!job->linked && pool__has_arrived(job))
         link_ready(pool, job);
     /* Busy workers will look; without any, nobody would. */
     if (!is_searched(pool))

@@ -251,6 +251,13 @@ void pool__retire_now(struct pool *pool, struct pool_job *job);
  * thread only if there is none. */
 void pool__requeue(struct pool *pool, struct pool_job *job);
 
+/*
+ * [lock] For who claims a job that he has not been given: has it arrived?  And
+ * once he has claimed it, no worker need look at it.  pool__retire() is due.
+ */
+bool pool__has_arrived(const struct pool_job *job);
+void pool__unlink(struct pool *pool, struct pool_job *job);
+
 /* [lock] For the hooks: the job may run now. */
 void pool__ready(struct pool *pool, struct pool_job *job);
 

@@ -15,7 +15,7 @@
  *     -DBROKEN_AWAIT       what runs is not waited for
  *     -DBROKEN_SETTLE      what is being attempted is not waited for
  *     -DBROKEN_DETACH      the closed file's lane stays the number's
- *     -DBROKEN_HELP        a waiter helps with what has not arrived, see below
+ *     -DBROKEN_HELP        a waiter helps with what has not arrived
  *
  * A number means one file, is closed, and means another file.  Requests are
  * submitted at any time.  One that was submitted before the close began is not
@@ -30,12 +30,11 @@
  * after the close, until the second file's requests are over: they are not to
  * wait for it.
  *
- * BROKEN_HELP is what engine__help() does: what has not arrived has not been
- * asked for its generation.  A waiter may perform it on the second file, if the
- * close fell within the submitting call, after descriptor__begin().  The model
- * takes for granted that waiters leave such requests alone.
+ * BROKEN_HELP: what has not arrived has not been asked for its generation, nor
+ * is it seen by a close.  A waiter would perform it on the second file, if the
+ * close fell within the submitting call, after descriptor__begin().
  *
- * Also taken for granted: the descriptor's word is seq_cst, as everything is
+ * Taken for granted: the descriptor's word is seq_cst, as everything is
  * here; who waits for the end of a request is woken (wait.pml).  Who comes again
  * and again until a state has settled is here one who waits for it.
  */

@@ -500,6 +500,24 @@ bool engine__help_wanted(unsigned how)
     return how || request__in_flight() <= 1 || !pool__has_reserve(&pool);
 }
 
+/*
+ * Only what has arrived: what has not is not seen by a close, which would neither
+ * end it nor wait for it, nor is it known whether its descriptor has been closed
+ * since it was counted.
+ */
+static bool claim_arrived(struct request *r, uint32_t generation)
+{
+    bool claimed;
+
+    pool__enter(&pool, NULL);
+    claimed = pool__has_arrived(&r->job) &&
+              request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
+    if (claimed)
+        pool__unlink(&pool, &r->job);
+    pool__exit(&pool, NULL);
+    return claimed;
+}
+
 /* Signals are put off for as long as the operation takes: see struct guard. */
 static bool claim_and_run(struct request *r, uint32_t generation)
 {
@@ -507,7 +525,7 @@ static bool claim_and_run(struct request *r, uint32_t generation)
     bool claimed;
 
     completion__guard(&guard);
-    claimed = request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
+    claimed = claim_arrived(r, generation);
     if (claimed) {
         ssize_t result = operation__run(&r->operation);
         request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
