@@ -21,6 +21,8 @@ done
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-model.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 cp "$model" "$scratch/model.pml"
 cd "$scratch"
 
