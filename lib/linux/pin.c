@@ -198,10 +198,14 @@ static int pin_anew(int fd, mode_t *type, unsigned users)
 {
     int pin = duplicate(fd);
     struct number *record = pin >= 0 ? at(pin, true) : NULL;
-    struct stat st = {.st_mode = 0};
+    struct stat st;
 
-    if (pin >= 0)
-        fstat(pin, &st);
+    if (pin < 0)
+        return pin;
+    if (fstat(pin, &st) != 0) { /* all who share it would believe it of no type */
+        close_number(pin);
+        return -EAGAIN;
+    }
     if (type)
         *type = st.st_mode & S_IFMT;
     /* acquire: pairs with settle(); the number was a pin before, until 0. */
