@@ -117,17 +117,24 @@ static bool is_searched(struct pool *pool)
 
 /* ---- the ready queues ---------------------------------------------------- */
 
+/* [lock] */
+static bool is_linked(const struct pool_job *job)
+{
+    return atomic_load_explicit(&job->linked, memory_order_relaxed);
+}
+
 static void link_ready(struct pool *pool, struct pool_job *job)
 {
     queue_push_back(&pool->ready[job->class][job->priority], &job->node);
     pool->nonempty[job->class] |= UINT32_C(1) << job->priority;
-    job->linked = true;
+    /* Release: pairs with pool__is_queued(). */
+    atomic_store_explicit(&job->linked, true, memory_order_release);
 }
 
 static void unlink_ready(struct pool *pool, struct pool_job *job)
 {
     queue_remove(&job->node);
-    job->linked = false;
+    atomic_store_explicit(&job->linked, false, memory_order_relaxed);
     if (queue_empty(&pool->ready[job->class][job->priority]))
         pool->nonempty[job->class] &= ~(UINT32_C(1) << job->priority);
 }
@@ -201,7 +208,7 @@ static bool inbox_empty(struct pool *pool)
 /* [lock] The end of a job that has arrived. */
 static void end_job(struct pool *pool, struct pool_job *job)
 {
-    if (job->linked)
+    if (is_linked(job))
         unlink_ready(pool, job);
     if (pool->hooks->leave)
         pool->hooks->leave(pool, job);
@@ -505,7 +512,7 @@ bool pool__has_arrived(const struct pool_job *job)
 
 void pool__unlink(struct pool *pool, struct pool_job *job)
 {
-    if (job->linked)
+    if (is_linked(job))
         unlink_ready(pool, job);
 }
 
@@ -515,7 +522,7 @@ bool pool__withdraw(struct pool *pool, struct pool_job *job)
     bool queued;
 
     pool__enter(pool, &mask);
-    queued = job->linked;
+    queued = is_linked(job);
     if (queued)
         unlink_ready(pool, job);
     pool__exit(pool, &mask);
@@ -560,7 +567,7 @@ void pool__requeue(struct pool *pool, struct pool_job *job)
     pool__enter(pool, &mask);
     if (pool->hooks->unclaim)
         pool->hooks->unclaim(pool, job);
-    if (!job->linked && pool__has_arrived(job))
+    if (!is_linked(job) && pool__has_arrived(job))
         link_ready(pool, job);
     /* Busy workers will look; without any, nobody would. */
     if (!is_searched(pool))

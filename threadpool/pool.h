@@ -62,7 +62,7 @@ struct pool_job {
     uint32_t order;          /* [lock] when it became ready */
     uint8_t priority;        /* [const] below POOL_PRIORITIES */
     uint8_t class;           /* [const] enum pool_class */
-    bool linked;             /* [lock] it is in a ready queue */
+    atomic_bool linked;      /* [atomic] it is in a ready queue; changed under the lock */
 };
 
 struct pool_hooks {
@@ -179,7 +179,7 @@ static inline void pool__job_init(struct pool_job *job, unsigned priority, enum 
     atomic_store_explicit(&job->marks, 0, memory_order_relaxed);
     job->priority = (uint8_t)priority;
     job->class = (uint8_t) class;
-    job->linked = false;
+    atomic_store_explicit(&job->linked, false, memory_order_relaxed);
 }
 
 /* A chain linked by `posted`, the other way round. */
@@ -252,9 +252,15 @@ void pool__retire_now(struct pool *pool, struct pool_job *job);
 void pool__requeue(struct pool *pool, struct pool_job *job);
 
 /*
- * [lock] For who claims a job that he has not been given: has it arrived?  And
- * once he has claimed it, no worker need look at it.  pool__retire() is due.
+ * For who claims a job that he has not been given; pool__retire() is due then.
+ * `is_queued`, without the lock: it has arrived, and waits for a worker.
+ * `has_arrived` [lock]: has it?  And `unlink` [lock]: no worker need look at it.
  */
+static inline bool pool__is_queued(const struct pool_job *job)
+{
+    /* Acquire: what the gate has done when it arrived is done. */
+    return atomic_load_explicit(&job->linked, memory_order_acquire);
+}
 bool pool__has_arrived(const struct pool_job *job);
 void pool__unlink(struct pool *pool, struct pool_job *job);
 

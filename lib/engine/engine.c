@@ -509,9 +509,11 @@ static bool claim_arrived(struct request *r, uint32_t generation)
 {
     bool claimed;
 
+    if (pool__is_queued(&r->job))
+        return request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
     pool__enter(&pool, NULL);
-    claimed = pool__has_arrived(&r->job) &&
-              request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
+    claimed =
+        pool__has_arrived(&r->job) && request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
     if (claimed)
         pool__unlink(&pool, &r->job);
     pool__exit(&pool, NULL);
