@@ -47,6 +47,13 @@ void completion__publish(struct request *r, ssize_t result)
         poller__unuse();
 }
 
+void completion__publish_watched(struct request *r, ssize_t result)
+{
+    poller__unwatch(r->operation.fd);
+    completion__publish(r, result);
+    poller__unuse();
+}
+
 void completion__retire(struct pool *pool, struct request *r)
 {
     request__hold(r);

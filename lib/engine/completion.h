@@ -33,6 +33,9 @@ void completion__unguard(const struct guard *guard);
  */
 void completion__publish(struct request *r, ssize_t result);
 
+/* The same of a request that the poller watches by itself (a poll). */
+void completion__publish_watched(struct request *r, ssize_t result);
+
 /* It leaves the pool now; the caller still holds it, until completion__tell(). */
 void completion__retire(struct pool *pool, struct request *r);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Closing against submission as a Promela model: descriptor.c, end_all() and
- * sweep_all() of engine.c, order__arrive() and the lanes of order.c.
+ * sweep_all() of cancel.c, order__arrive() and the lanes of order.c.
  *
  *     spin -a descriptor.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -m100000
  *

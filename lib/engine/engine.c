@@ -13,10 +13,7 @@
 #include "os/thread.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Bytes of an I/O thread's stack: its own needs are below 4 KiB, but a
  * callback may have to run on it (notify.h). */
@@ -28,7 +25,7 @@
 
 typedef void tidy_function(void);
 
-static struct pool pool;
+struct pool engine__io;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void arrive(struct pool *pool, struct pool_job *job);
@@ -68,7 +65,7 @@ static void make_pools(void)
         .idle_ms = settings->idle_ms,
         .spin_us = SPIN_US,
     };
-    pool__init(&pool, &config);
+    pool__init(&engine__io, &config);
     notify__init(settings->idle_ms);
 }
 
@@ -95,7 +92,7 @@ struct pool *engine__pool(void)
     pthread_once(&once, init);
     process__check();
     uaio__stats_begin();
-    return &pool;
+    return &engine__io;
 }
 
 /* ---- the pool's hooks ---------------------------------------------------- */
@@ -169,7 +166,7 @@ static void idle(struct pool *p)
 
 void engine__attend(void)
 {
-    pool__catch_up(&pool);
+    pool__catch_up(&engine__io);
     pool__catch_up(notify__pool());
 }
 
@@ -200,8 +197,8 @@ static struct request *new_request(enum request_state state)
 
     if (r)
         return r;
-    pool__enter(&pool, &mask);
-    pool__exit(&pool, &mask);
+    pool__enter(&engine__io, &mask);
+    pool__exit(&engine__io, &mask);
     r = request__new(state, true);
     if (!r)
         uaio__count(STAT_REFUSED);
@@ -335,7 +332,7 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     }
     (*request)->stamp = stamp;
     if (s->operation.barrier)
-        order__identify(&pool);
+        order__identify(&engine__io);
     return result;
 }
 
@@ -391,9 +388,10 @@ void engine__post(struct batch *batch)
     struct pool_job *streams_over = NULL;
 
     if (batch->newest)
-        pool__post(&pool, batch->newest, batch->oldest, batch->blocking ? POOL_BLOCKING : POOL_CPU);
+        pool__post(&engine__io, batch->newest, batch->oldest,
+                   batch->blocking ? POOL_BLOCKING : POOL_CPU);
     if (batch->streams)
-        streams_over = stream__post(&pool, batch->streams);
+        streams_over = stream__post(&engine__io, batch->streams);
     if (batch->over)
         finish_over(pool__reversed(batch->over));
     completion__tell_all(streams_over);
@@ -423,21 +421,13 @@ void engine__drop(struct request *r)
     request__release(r);
 }
 
-/* The caller has moved it to PUBLISHING. */
-static void finish_watched(struct request *r, ssize_t result)
-{
-    poller__unwatch(r->operation.fd);
-    completion__publish(r, result);
-    poller__unuse();
-}
-
 static bool poll_is_ready(struct request_id id, unsigned conditions)
 {
     struct request *r = request__at(id);
 
     if (!r || !request__move(r, id.generation, REQUEST_WAITING, REQUEST_PUBLISHING))
         return false;
-    finish_watched(r, (ssize_t)conditions);
+    completion__publish_watched(r, (ssize_t)conditions);
     completion__tell(r);
     return true;
 }
@@ -452,7 +442,7 @@ bool engine__ready(const struct readiness *ready, int n)
         if (request && poll_is_ready(poller__request_of(ready[i].tag), ready[i].conditions))
             progress = true;
     }
-    if (lanes && stream__ready(&pool, ready, n))
+    if (lanes && stream__ready(&engine__io, ready, n))
         progress = true;
     return progress;
 }
@@ -475,7 +465,7 @@ static bool may_help(const struct request *r, unsigned how)
     bool wanted =
         computes ? how & HELP_NEIGHBOURS || request__in_flight() <= 1 : how & HELP_SLEEPERS;
 
-    if (!wanted && pool__has_reserve(&pool))
+    if (!wanted && pool__has_reserve(&engine__io))
         return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
     case HELP_ALWAYS:
@@ -497,7 +487,7 @@ bool engine__helpable(struct request_id id)
 
 bool engine__help_wanted(unsigned how)
 {
-    return how || request__in_flight() <= 1 || !pool__has_reserve(&pool);
+    return how || request__in_flight() <= 1 || !pool__has_reserve(&engine__io);
 }
 
 /*
@@ -511,12 +501,12 @@ static bool claim_arrived(struct request *r, uint32_t generation)
 
     if (pool__is_queued(&r->job))
         return request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
-    pool__enter(&pool, NULL);
+    pool__enter(&engine__io, NULL);
     claimed =
         pool__has_arrived(&r->job) && request__move(r, generation, REQUEST_QUEUED, REQUEST_RUNNING);
     if (claimed)
-        pool__unlink(&pool, &r->job);
-    pool__exit(&pool, NULL);
+        pool__unlink(&engine__io, &r->job);
+    pool__exit(&engine__io, NULL);
     return claimed;
 }
 
@@ -533,7 +523,7 @@ static bool claim_and_run(struct request *r, uint32_t generation)
         request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
         completion__publish(r, result);
         request__hold(r);
-        pool__retire(&pool, &r->job);
+        pool__retire(&engine__io, &r->job);
     }
     completion__unguard(&guard);
     return claimed;
@@ -551,238 +541,6 @@ bool engine__help(struct request_id id, unsigned how)
     return true;
 }
 
-/* ---- cancellation -------------------------------------------------------- */
-
-/* The caller has the guard, and tells afterwards.  False: it was half done, and
- * ends with what it has done. */
-static bool finish_cancelled(struct request *r)
-{
-    ssize_t result = operation__cut_short(&r->operation, ECANCELED);
-
-    completion__publish(r, result);
-    completion__retire(&pool, r);
-    return result == -ECANCELED;
-}
-
-enum attempt { LOST, CANCELLED, CUT_SHORT };
-
-static enum attempt try_cancel(struct request *r, uint32_t generation, enum request_state from)
-{
-    enum attempt attempt = LOST;
-    struct guard guard;
-
-    completion__guard(&guard);
-    if (request__move(r, generation, from, REQUEST_PUBLISHING)) {
-        attempt = CANCELLED;
-        if (r->operation.kind == OPERATION_POLL)
-            finish_watched(r, -ECANCELED);
-        else if (!finish_cancelled(r))
-            attempt = CUT_SHORT;
-    }
-    completion__unguard(&guard);
-    return attempt;
-}
-
-/* Is it about to change by itself?  Somebody is at it who does not wait. */
-static bool is_unsettled(enum request_state state)
-{
-    return state == REQUEST_PUBLISHING || state == REQUEST_TRYING;
-}
-
-/* He may need this processor, and be of lower priority. */
-static void let_settle(unsigned round)
-{
-    const struct timespec moment = {0, 50000};
-
-    if (round < 100)
-        sched_yield();
-    else
-        nanosleep(&moment, NULL);
-}
-
-static enum request_state settled_state(const struct request *r, uint32_t generation)
-{
-    enum request_state state;
-
-    for (unsigned round = 0; is_unsettled(state = request__state(r, generation)); round++)
-        let_settle(round);
-    return state;
-}
-
-enum cancel_result engine__cancel(struct request_id id)
-{
-    struct request *r = request__at(id);
-
-    for (;;) {
-        enum request_state state = r ? settled_state(r, id.generation) : REQUEST_FREE;
-        enum attempt attempt;
-
-        if (state == REQUEST_FREE || state == REQUEST_DONE)
-            return CANCEL_OVER;
-        if (state == REQUEST_RUNNING)
-            return CANCEL_RUNNING;
-        attempt = try_cancel(r, id.generation, state);
-        if (attempt == LOST)
-            continue;
-        completion__tell(r);
-        return attempt == CANCELLED ? CANCEL_DONE : CANCEL_OVER;
-    }
-}
-
-/* What a pass over a descriptor's requests has found. */
-struct sweep {
-    struct pool_job *ended; /* chained by `posted`, which is free by now */
-    bool cancelled;
-    bool unsettled;
-    bool detached; /* on a descriptor of its own */
-    bool running;
-    struct request_id running_id; /* one of them */
-};
-
-/* [pool.lock] */
-static void sweep_one(struct sweep *sweep, struct request *r)
-{
-    uint32_t generation = request__id(r).generation;
-
-    for (;;) {
-        enum request_state state = request__state(r, generation);
-        if (state == REQUEST_RUNNING) {
-            sweep->detached = sweep->detached || r->detached;
-            if (!r->detached) {
-                sweep->running = true;
-                sweep->running_id = request__id(r);
-            }
-        }
-        if (is_unsettled(state))
-            sweep->unsettled = true;
-        if (state != REQUEST_HELD && state != REQUEST_QUEUED && state != REQUEST_WAITING)
-            return;
-        if (request__move(r, generation, state, REQUEST_PUBLISHING)) {
-            r->job.posted = sweep->ended;
-            sweep->ended = &r->job;
-            return;
-        }
-    }
-}
-
-/* One pass; what it ended is still to be told.  Of that face, or, with NULL,
- * all that use the number; which are a closed file's if none of them goes on. */
-static struct sweep sweep_all(int fd, const struct request_face *face)
-{
-    struct sweep sweep = {0};
-    struct guard guard;
-
-    completion__guard(&guard);
-    pool__enter(&pool, NULL);
-    for (struct request *r = order__first(fd); r; r = order__next(r))
-        if (face ? r->face == face : r->numbered)
-            sweep_one(&sweep, r);
-    if (!face && !sweep.running && !sweep.unsettled)
-        order__detach(fd);
-    pool__exit(&pool, NULL);
-    for (struct pool_job *job = sweep.ended; job; job = job->posted)
-        if (finish_cancelled(request__of_job(job)))
-            sweep.cancelled = true;
-    completion__unguard(&guard);
-    return sweep;
-}
-
-enum cancel_result engine__cancel_all(int fd, const struct request_face *face)
-{
-    bool cancelled = false;
-    struct sweep sweep;
-
-    engine__pool();
-    for (unsigned round = 0;; round++) {
-        sweep = sweep_all(fd, face);
-        cancelled = cancelled || sweep.cancelled;
-        completion__tell_all(pool__reversed(sweep.ended));
-        if (!sweep.unsettled)
-            break;
-        let_settle(round);
-    }
-    return sweep.running || sweep.detached ? CANCEL_RUNNING : cancelled ? CANCEL_DONE : CANCEL_OVER;
-}
-
-/* ---- closing ------------------------------------------------------------- */
-
-static void await(struct request_id id)
-{
-    const struct request *r = request__at(id);
-    struct wait w;
-
-    wait__begin(&w);
-    wait__watch(&w, id);
-    for (;;) {
-        unsigned sequence = wait__sequence(&w);
-        enum request_state state = request__state(r, id.generation);
-        if (state != REQUEST_RUNNING && state != REQUEST_PUBLISHING)
-            break;
-        wait__sleep(&w, sequence, WAIT_FOREVER);
-    }
-    wait__end(&w);
-}
-
-/*
- * What runs is waited for, as the file that it runs on is the number's.  But not
- * by a handler that interrupts the thread that runs it, for want of others: the
- * system call has been entered, or fails.
- */
-static void end_all(int fd)
-{
-    for (unsigned round = 0;; round++) {
-        struct sweep sweep = sweep_all(fd, NULL);
-        completion__tell_all(pool__reversed(sweep.ended));
-        if (sweep.unsettled)
-            let_settle(round);
-        else if (sweep.running && !pool__stands_in(&pool))
-            await(sweep.running_id);
-        else
-            return;
-    }
-}
-
-/*
- * Callbacks, or requests that were held, may want a thread, which a handler is
- * not to start.  Who waited for them is there: the poller, or a worker.  (If not,
- * a waiter who helped has just left.)
- */
-static void see_to_threads(void)
-{
-    if ((pool__is_starved(&pool) || pool__is_starved(notify__pool())) && !poller__poke() &&
-        !pool__call_attention(&pool))
-        engine__attend();
-}
-
-void engine__closing(int fd)
-{
-    int saved = errno, cancel;
-
-    if (!uaio__stats_own())
-        return;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pool__begin_quiet();
-    descriptor__closing(fd);
-    end_all(fd);
-    pool__end_quiet();
-    see_to_threads();
-    pthread_setcancelstate(cancel, &(int){0});
-    errno = saved;
-}
-
-void engine__shut_down(int fd)
-{
-    int saved = errno;
-
-    if (uaio__stats_own()) {
-        pool__begin_quiet();
-        stream__retry(&pool, fd);
-        pool__end_quiet();
-        see_to_threads();
-    }
-    errno = saved;
-}
-
 /* ---- tuning -------------------------------------------------------------- */
 
 void engine__tune(int threads, int expected_requests, int idle_seconds)
@@ -797,7 +555,7 @@ void engine__tune(int threads, int expected_requests, int idle_seconds)
         threads = 1;
     if (threads > POOL_MAX_THREADS)
         threads = POOL_MAX_THREADS;
-    pool__resize(&pool, config->threads_fixed ? config->threads : (unsigned)threads, idle_ms);
+    pool__resize(&engine__io, config->threads_fixed ? config->threads : (unsigned)threads, idle_ms);
     if (expected_requests > 0)
         request__reserve((unsigned)expected_requests);
 }

@@ -87,7 +87,11 @@ enum {
 bool engine__helpable(struct request_id id);
 bool engine__help_wanted(unsigned how);
 
+/* The pool; the first call makes it, and each looks whether this is a new process. */
 struct pool *engine__pool(void);
+
+/* The same, where there have been requests. */
+extern struct pool engine__io;
 
 /* Call `tidy` whenever the last worker has ended.  For one face. */
 void engine__when_idle(void (*tidy)(void));

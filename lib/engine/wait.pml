@@ -43,7 +43,7 @@ bool may_give_up = true;
 #define give_up() atomic { me == 1 && may_give_up -> may_give_up = false }
 
 /* Whether the waiter sets bits, and takes them back, only where a look says that
- * there is something to wait for: aio_suspend(), but not engine.c's await(). */
+ * there is something to wait for: aio_suspend(), but not cancel.c's await(). */
 bool looks;
 
 #define is_over() (((set & 1) && over[0]) || ((set & 2) && over[1]))
