@@ -28,14 +28,16 @@ static descriptor__word *make(int fd)
     return descriptor__at(fd);
 }
 
-uint16_t descriptor__begin(int fd)
+bool descriptor__begin(int fd, uint16_t *generation)
 {
     descriptor__word *word = make(fd);
+    uint64_t before = 0;
 
-    if (!word)
-        return 0;
-    /* seq_cst: pairs with descriptor__in_use(). */
-    return (uint16_t)(atomic_fetch_add_explicit(word, 1, memory_order_seq_cst) >> GENERATION_SHIFT);
+    if (word) /* seq_cst: pairs with descriptor__in_use(). */
+        before = atomic_fetch_add_explicit(word, 1, memory_order_seq_cst);
+    *generation = (uint16_t)(before >> GENERATION_SHIFT);
+    /* The table's end is another matter: nothing is ever counted there. */
+    return word || (unsigned)fd / DESCRIPTOR_CHUNK >= DESCRIPTOR_CHUNKS;
 }
 
 void descriptor__end(int fd)

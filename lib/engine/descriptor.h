@@ -63,8 +63,9 @@ static inline bool descriptor__in_use(int fd)
     return word && (uint32_t)atomic_load_explicit(word, memory_order_seq_cst) != 0;
 }
 
-/* A request begins to use the number, in the generation that is returned. */
-uint16_t descriptor__begin(int fd);
+/* A request begins to use the number, in the generation that is returned.  False:
+ * there is no memory to count it in. */
+bool descriptor__begin(int fd, uint16_t *generation);
 void descriptor__end(int fd);
 
 /* Is it still the descriptor that it was then? */

@@ -301,10 +301,11 @@ static ssize_t count_over(const struct submission *s, ssize_t result)
 }
 
 /* It will run on the number that the program uses. */
-static void use_number(struct submission *s)
+static ssize_t use_number(struct submission *s, bool *refused)
 {
-    s->generation = descriptor__begin(s->operation.fd);
-    s->numbered = true;
+    s->numbered = descriptor__begin(s->operation.fd, &s->generation);
+    *refused = !s->numbered;
+    return *refused ? -EAGAIN : OPERATION_PENDING;
 }
 
 static ssize_t prepare(struct submission *s, struct request **request, bool *refused)
@@ -315,7 +316,7 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     if (!*refused && result == OPERATION_PENDING && s->face->pin)
         result = pin(s, refused);
     else if (!*refused && result == OPERATION_PENDING)
-        use_number(s);
+        result = use_number(s, refused);
     if (*refused)
         return result;
     uaio__count(counter_of(&s->operation));
