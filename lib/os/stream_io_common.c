@@ -25,13 +25,19 @@ static int open_number(const char *directory, int fd, int flags)
     return open(path, flags);
 }
 
+#if defined(__linux__) && !defined(__GLIBC__)
+typedef int ioctl_request; /* as POSIX had it */
+#else
+typedef unsigned long ioctl_request;
+#endif
+
 /* To open the master side of a terminal makes another one. */
 static bool is_terminal(int fd)
 {
 #ifdef TIOCGPTN
     unsigned number;
 
-    if (ioctl(fd, TIOCGPTN, &number) == 0)
+    if (ioctl(fd, (ioctl_request)TIOCGPTN, &number) == 0)
         return false;
 #endif
     return isatty(fd);
