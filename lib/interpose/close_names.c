@@ -62,6 +62,10 @@ static inline void pin__closings_are_told(void)
 }
 #endif
 
+/* Older C libraries, and musl, do not declare them. */
+int close_range(unsigned first, unsigned last, int flags);
+void closefrom(int first);
+
 /* ---- libc's own ---------------------------------------------------------------- */
 
 static int (*libc_close)(int fd);

@@ -77,6 +77,9 @@ PUBLIC int fexecve(int fd, char *const argv[], char *const envp[])
     return (int)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
+/* Older C libraries, and musl, do not declare it. */
+int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
+
 PUBLIC int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
     process__before_exec();
