@@ -17,7 +17,7 @@ static struct slab *slab_for(int n)
 {
     unsigned i = 0;
 
-    while (sizes[i] < n)
+    while (i < SIZES - 1 && sizes[i] < n)
         i++;
     return &slabs[i];
 }

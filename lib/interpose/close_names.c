@@ -62,9 +62,10 @@ static inline void pin__closings_are_told(void)
 }
 #endif
 
-/* Older C libraries, and musl, do not declare them. */
+#if !defined(__GLIBC__) || __GLIBC__ * 100 + __GLIBC_MINOR__ < 234 /* not declared there */
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
+#endif
 
 /* ---- libc's own ---------------------------------------------------------------- */
 

@@ -77,8 +77,9 @@ PUBLIC int fexecve(int fd, char *const argv[], char *const envp[])
     return (int)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
-/* Older C libraries, and musl, do not declare it. */
+#if !defined(__GLIBC__) || __GLIBC__ * 100 + __GLIBC_MINOR__ < 234 /* not declared there */
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags);
+#endif
 
 PUBLIC int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
@@ -105,6 +106,7 @@ static void collect(char **argv, const char *argument, va_list *rest)
     *argv = NULL;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `argv` is declared here. */
 #define COLLECT(argv, first)                         \
  va_list arguments;                                  \
  va_start(arguments, first);                         \
@@ -112,6 +114,7 @@ static void collect(char **argv, const char *argument, va_list *rest)
  va_end(arguments);                                  \
  va_start(arguments, first);                         \
  collect(argv, first, &arguments)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 PUBLIC int execl(const char *path, const char *arg, ...)
 {

@@ -12,7 +12,7 @@ long uaio__system_call(long number, ...)
     va_list arguments;
 
     va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
         argument[i] = va_arg(arguments, long);
     va_end(arguments);
     return syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4],
