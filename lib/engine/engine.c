@@ -125,7 +125,11 @@ static ssize_t perform(struct pool *p, struct request *r)
     if (!operation__is_stream(op) || !pool__stands_in(p))
         return operation__run(op);
     result = operation__attempt(op);
-    return result == OPERATION_PENDING ? operation__cut_short(op, EAGAIN) : result;
+    if (result != OPERATION_PENDING)
+        return result;
+    if (op->must_wait && operation__is_ready(op))
+        return operation__run(op);
+    return operation__cut_short(op, EAGAIN);
 }
 
 static void run(struct pool *p, struct pool_job *job)

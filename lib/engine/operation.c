@@ -8,6 +8,7 @@
 #include "vector.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -314,12 +315,17 @@ static ssize_t call_again(const struct operation *op)
     return n < 0 ? -errno : n;
 }
 
-/* The program has set O_NONBLOCK since. */
-static void wait_until_ready(const struct operation *op)
+static bool await_readiness(const struct operation *op, int timeout_ms)
 {
     struct pollfd pollfd = {descriptor(op), op->kind == OPERATION_READ ? POLLIN : POLLOUT, 0};
 
-    poll(&pollfd, 1, -1);
+    return poll(&pollfd, 1, timeout_ms) > 0;
+}
+
+/* A pipe that is ready for writing has room for that much. */
+bool operation__is_ready(const struct operation *op)
+{
+    return (op->kind == OPERATION_READ || op->nbytes <= _POSIX_PIPE_BUF) && await_readiness(op, 0);
 }
 
 /* A signal that is not the program's (a change of credentials, in libc) may
@@ -334,8 +340,8 @@ static ssize_t transfer_all(struct operation *op)
         if (n > 0)
             advance(op, (size_t)n);
         waits = n == -EAGAIN && !op->once && !op->flags;
-        if (waits)
-            wait_until_ready(op);
+        if (waits) /* the program has set O_NONBLOCK since */
+            await_readiness(op, -1);
     } while (waits || !is_over(op, n));
     return n;
 }

@@ -104,6 +104,9 @@ int operation__prepare_sync(struct operation *op);
  */
 ssize_t operation__attempt(struct operation *op);
 
+/* Of one that must_wait: it need not, now. */
+bool operation__is_ready(const struct operation *op);
+
 /* Let an operation on a stream that must wait run on a descriptor of its own, so
  * that nobody who closes the program's has to wait for it.  False: none. */
 bool operation__detach(struct operation *op);
