@@ -713,9 +713,13 @@ void storm_begin_shots(int signo, long us)
     storm_set(false);
 }
 
+/* In handlers: after storm_end() there is no timer, and errno is not theirs to change. */
 void storm_again(void)
 {
+    const int saved = errno;
+
     storm_set(false);
+    errno = saved;
 }
 
 void storm_end(void)
