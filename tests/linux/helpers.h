@@ -47,18 +47,6 @@
 # define SANITIZED 0
 #endif
 
-/* AddressSanitizer's allocator may be locked for ever in the child of a program with threads. */
-#if defined(__SANITIZE_ADDRESS__)
-# define FORKS_WITH_THREADS 0
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer)
-#  define FORKS_WITH_THREADS 0
-# endif
-#endif
-#ifndef FORKS_WITH_THREADS
-# define FORKS_WITH_THREADS 1
-#endif
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Ends the running test as not run, with the reason printed. */

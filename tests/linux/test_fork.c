@@ -139,11 +139,8 @@ START_TEST(forks_while_threads_submit)
     struct iocb cb;
     char byte;
     int fd = temp_file(1);
-    aio_context_t ctx;
+    aio_context_t ctx = new_context(4);
 
-    if (!FORKS_WITH_THREADS)
-        SKIP("the sanitizer's allocator may be locked in a child");
-    ctx = new_context(4);
     queue_everything();
     prep_read(&cb, fd, &byte, 1, 0);
     for (size_t i = 0; i < COUNT(submitters); i++) {
@@ -414,11 +411,8 @@ START_TEST(a_handler_may_fork_while_it_waits)
     sigset_t none;
     char byte;
     int fd = temp_file(1), ends[2];
-    aio_context_t ctx;
+    aio_context_t ctx = new_context(4);
 
-    if (!FORKS_WITH_THREADS)
-        SKIP("the sanitizer's allocator may be locked in a child");
-    ctx = new_context(4);
     make_pipe(ends);
     sigemptyset(&none);
     handlers_way = _i / 3;

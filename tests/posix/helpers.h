@@ -44,18 +44,6 @@
 # define SANITIZED 0
 #endif
 
-/* AddressSanitizer's allocator may be locked for ever in the child of a program with threads. */
-#if defined(__SANITIZE_ADDRESS__)
-# define FORKS_WITH_THREADS 0
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer)
-#  define FORKS_WITH_THREADS 0
-# endif
-#endif
-#ifndef FORKS_WITH_THREADS
-# define FORKS_WITH_THREADS 1
-#endif
-
 /* The variant that uses nothing beyond POSIX: see the preset portable. */
 #ifdef UAIO_TEST_PORTABLE
 # define PORTABLE 1

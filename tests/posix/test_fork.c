@@ -479,8 +479,6 @@ START_TEST(forks_while_threads_submit)
     static struct submitter submitters[4];
     int fd = temp_file(256);
 
-    if (!FORKS_WITH_THREADS)
-        SKIP("the sanitizer's allocator may be locked in a child");
     begin();
     ck_assert_int_eq(setenv("UAIO_IDLE_MS", "3600000", 1), 0);
     queue_everything();
@@ -673,8 +671,6 @@ START_TEST(a_handler_may_fork_while_aio_suspend_waits)
     char buf[2];
     int ends[2], fd = temp_file(256);
 
-    if (!FORKS_WITH_THREADS)
-        SKIP("the sanitizer's allocator may be locked in a child");
     handlers_way = _i;
     handle(SIGUSR1, fork_once, 0);
     no_leak_check_at_exit();
@@ -715,8 +711,6 @@ START_TEST(a_handler_may_fork_while_lio_listio_waits)
     char buf[2];
     int ends[2], fd = temp_file(256);
 
-    if (!FORKS_WITH_THREADS)
-        SKIP("the sanitizer's allocator may be locked in a child");
     handlers_way = _i;
     handle(SIGUSR1, fork_once, 0);
     no_leak_check_at_exit();
