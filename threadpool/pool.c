@@ -117,12 +117,6 @@ static bool is_searched(struct pool *pool)
 
 /* ---- the ready queues ---------------------------------------------------- */
 
-/* [lock] */
-static bool is_linked(const struct pool_job *job)
-{
-    return atomic_load_explicit(&job->linked, memory_order_relaxed);
-}
-
 static void link_ready(struct pool *pool, struct pool_job *job)
 {
     queue_push_back(&pool->ready[job->class][job->priority], &job->node);
@@ -208,8 +202,7 @@ static bool inbox_empty(struct pool *pool)
 /* [lock] The end of a job that has arrived. */
 static void end_job(struct pool *pool, struct pool_job *job)
 {
-    if (is_linked(job))
-        unlink_ready(pool, job);
+    pool__unlink(pool, job);
     if (pool->hooks->leave)
         pool->hooks->leave(pool, job);
 }
@@ -419,7 +412,7 @@ static void find_worker(struct pool *pool, bool may_start)
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand) && served;
     pool__signals_restore(&mask);
-    if (!served && quiet == 0)
+    if (!served)
         stand_in(pool);
 }
 
@@ -512,7 +505,7 @@ bool pool__has_arrived(const struct pool_job *job)
 
 void pool__unlink(struct pool *pool, struct pool_job *job)
 {
-    if (is_linked(job))
+    if (pool__is_queued(job))
         unlink_ready(pool, job);
 }
 
@@ -522,7 +515,7 @@ bool pool__withdraw(struct pool *pool, struct pool_job *job)
     bool queued;
 
     pool__enter(pool, &mask);
-    queued = is_linked(job);
+    queued = pool__is_queued(job);
     if (queued)
         unlink_ready(pool, job);
     pool__exit(pool, &mask);
@@ -567,7 +560,7 @@ void pool__requeue(struct pool *pool, struct pool_job *job)
     pool__enter(pool, &mask);
     if (pool->hooks->unclaim)
         pool->hooks->unclaim(pool, job);
-    if (!is_linked(job) && pool__has_arrived(job))
+    if (!pool__is_queued(job) && pool__has_arrived(job))
         link_ready(pool, job);
     /* Busy workers will look; without any, nobody would. */
     if (!is_searched(pool))
@@ -792,6 +785,15 @@ static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
     return true;
 }
 
+/* [lock] Has somebody asked for it, since it was asked last? */
+static bool take_attention(struct pool *pool)
+{
+    bool attention = pool->attention;
+
+    pool->attention = false;
+    return attention;
+}
+
 /*
  * [lock] The thread is over.  The lock is the one under which that was
  * decided, lest others decide the same for the same reason; it is released.
@@ -805,8 +807,7 @@ static void end_worker(struct pool *pool, struct pool_worker *w)
     pool->ending++; /* not counted any more, but still using the pool */
     rouse_if_needed(pool, &errand);
     last = last && !errand.start && !errand.wake;
-    attentive = pool->attention;
-    pool->attention = false;
+    attentive = take_attention(pool);
     pthread_mutex_unlock(&pool->lock);
     if (!run_errand(pool, &errand))
         stand_in(pool);
@@ -835,12 +836,11 @@ static void worker_gone(void *arg)
     end_worker(self->pool, self->worker);
 }
 
-/* [lock, released meanwhile] Somebody has asked for it. */
+/* [lock, released meanwhile] */
 static void attend(struct pool *pool)
 {
-    if (!pool->attention)
+    if (!take_attention(pool))
         return;
-    pool->attention = false;
     pthread_mutex_unlock(&pool->lock);
     pool->hooks->attend(pool);
     pthread_mutex_lock(&pool->lock);
@@ -934,12 +934,13 @@ bool pool__stands_in(const struct pool *pool)
 
 /*
  * No thread can be had: run what is queued in this one.  A job that posts
- * again from within leaves that to the loop that is already running.
+ * again from within leaves that to the loop that is already running; a quiet
+ * thread leaves it to who catches up.
  */
 static void stand_in(struct pool *pool)
 {
     struct stand_in here = {.runner = {pool, NULL, pool->generation}, .outer = standing_in};
 
-    if (standing_in != pool)
+    if (standing_in != pool && quiet == 0)
         run_here(&here);
 }
