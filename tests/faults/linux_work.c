@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { BLOCK = 4096, BLOCKS = 6, EVENTS = 64, FLAG_IOPRIO = 2, MANY = 70 };
@@ -381,7 +380,7 @@ static void use_child(void)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     static unsigned char block[256];
     static struct request r;
-    int fd = work_file(0), status;
+    int fd = work_file(0);
     pid_t pid;
 
     work_at("fork, native");
@@ -398,9 +397,7 @@ static void use_child(void)
         NEED(t_destroy(ctx) == 0);
         _exit(0);
     }
-    while (waitpid(pid, &status, 0) < 0)
-        NEED(errno == EINTR);
-    NEED(status == 0);
+    work_await_child(pid);
     work_check_file(fd, 0, sizeof block, 80);
     close(fd);
 #endif

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -420,17 +419,22 @@ static void writes_that_wait(int in, int out)
     free(got);
 }
 
+static void use_stream(const int ends[2], const char *second_step)
+{
+    reads_that_wait(ends[0], ends[1], 16);
+    work_at(second_step);
+    writes_that_wait(ends[0], ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void use_pipe(void)
 {
     int ends[2];
 
     work_at("reads of a pipe");
     NEED(pipe(ends) == 0);
-    reads_that_wait(ends[0], ends[1], 16);
-    work_at("a write to a pipe");
-    writes_that_wait(ends[0], ends[1]);
-    close(ends[0]);
-    close(ends[1]);
+    use_stream(ends, "a write to a pipe");
 }
 
 static void use_socket(void)
@@ -439,11 +443,7 @@ static void use_socket(void)
 
     work_at("reads of a socket");
     NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    reads_that_wait(ends[0], ends[1], 16);
-    work_at("a write to a socket");
-    writes_that_wait(ends[0], ends[1]);
-    close(ends[0]);
-    close(ends[1]);
+    use_stream(ends, "a write to a socket");
 }
 
 static void use_eventfd(void)
@@ -551,7 +551,7 @@ static void close_in_use(void)
 static void use_child(void)
 {
     unsigned char block[256];
-    int fd = work_file(0), status;
+    int fd = work_file(0);
     pid_t pid;
 
     work_at("fork");
@@ -568,9 +568,7 @@ static void use_child(void)
         work_check(block, sizeof block, 80, "a child's read");
         _exit(0);
     }
-    while (waitpid(pid, &status, 0) < 0)
-        NEED(errno == EINTR);
-    NEED(status == 0);
+    work_await_child(pid);
     work_check_file(fd, 0, sizeof block, 80);
     close(fd);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct tolerance nothing;
@@ -120,6 +121,15 @@ void work_check(const unsigned char *buffer, size_t nbytes, unsigned tag, const 
     for (size_t i = 0; i < nbytes; i++)
         if (buffer[i] != byte_of(i, tag))
             work_failed(what, (long)i);
+}
+
+void work_await_child(pid_t pid)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0)
+        NEED(errno == EINTR);
+    NEED(status == 0);
 }
 
 int work_file(int flags)

@@ -67,6 +67,8 @@ void work_needs_threads(void);
 
 void work_fill(unsigned char *buffer, size_t nbytes, unsigned tag);
 void work_check(const unsigned char *buffer, size_t nbytes, unsigned tag, const char *what);
+/* It ends by itself, with status 0. */
+void work_await_child(pid_t pid);
 /* A file without a name. */
 int work_file(int flags);
 void work_check_file(int fd, off_t offset, size_t nbytes, unsigned tag);

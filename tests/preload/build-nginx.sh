@@ -24,7 +24,7 @@ build() {
     cd "$directory/source" &&
         ./configure --with-file-aio --with-threads --without-http_rewrite_module \
             --without-http_gzip_module &&
-        make -j"$(nproc)"
+        make -j"$(cores)"
 }
 
 (fetch_source nginx "$directory" && build) >"$directory/log" 2>&1 || {

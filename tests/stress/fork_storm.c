@@ -288,18 +288,13 @@ static bool make_child(enum way way, unsigned random)
 
 int main(int argc, char **argv)
 {
-    int ends[2];
+    int writer;
     unsigned random;
     unsigned long n_children[WAYS] = {0};
 
     stress_begin(argc, argv, "fork_storm");
     random = stress_seed();
-    insist(pipe(ends) == 0, "pipe");
-    waits.aio_fildes = ends[0];
-    waits.aio_buf = &wait_byte;
-    waits.aio_nbytes = 1;
-    waits.aio_sigevent.sigev_notify = SIGEV_NONE;
-    insist(aio_read(&waits) == 0, "aio_read");
+    writer = read_of_empty_pipe(&waits, &wait_byte);
 #ifdef BOTH_FACES
     insist(syscall(SYS_io_setup, 1, &parent_ctx) == 0, "io_setup");
 #endif
@@ -325,7 +320,7 @@ int main(int argc, char **argv)
                  "not notified exactly once");
     }
     must(aio_error(&waits) == EINPROGRESS, "the parent's waiting read is over");
-    insist(write(ends[1], "x", 1) == 1, "write");
+    insist(write(writer, "x", 1) == 1, "write");
     stress_at("the read that waited all the time");
     for (const struct aiocb *one = &waits; aio_error(one) == EINPROGRESS;)
         aio_suspend(&one, 1, NULL);

@@ -614,18 +614,6 @@ static void make_child(void)
 }
 #endif
 
-static void start_waiting_read(void)
-{
-    int ends[2];
-
-    insist(pipe(ends) == 0, "pipe");
-    waits.aio_fildes = ends[0];
-    waits.aio_buf = &wait_byte;
-    waits.aio_nbytes = 1;
-    waits.aio_sigevent.sigev_notify = SIGEV_NONE;
-    insist(aio_read(&waits) == 0, "aio_read");
-}
-
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART */
@@ -634,7 +622,7 @@ int main(int argc, char **argv)
     stress_begin(argc, argv, "mixture");
     random = stress_seed();
     sigaction(SIGUSR1, &action, NULL);
-    start_waiting_read();
+    read_of_empty_pipe(&waits, &wait_byte);
     for (unsigned i = 0; i < THREADS; i++) {
         workers[i].number = i;
         workers[i].random = stress_seed() + i * 7919;

@@ -185,6 +185,20 @@ int open_unlinked(int flags, int *witness)
     return fd;
 }
 
+int read_of_empty_pipe(struct aiocb *cb, char *byte)
+{
+    int ends[2];
+
+    insist(pipe(ends) == 0, "pipe");
+    memset(cb, 0, sizeof *cb);
+    cb->aio_fildes = ends[0];
+    cb->aio_buf = byte;
+    cb->aio_nbytes = 1;
+    cb->aio_sigevent.sigev_notify = SIGEV_NONE;
+    insist(aio_read(cb) == 0, "aio_read");
+    return ends[1];
+}
+
 void ask_notice(struct aiocb *cb, struct notices *notices, enum notification how)
 {
     memset(&cb->aio_sigevent, 0, sizeof cb->aio_sigevent);

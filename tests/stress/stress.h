@@ -48,6 +48,9 @@ unsigned next_random(unsigned *state);
 /* A new file that is gone when `*witness`, a second opening of it, and the result are closed. */
 int open_unlinked(int flags, int *witness);
 
+/* Submits a read of one byte of an empty pipe; the end to write to. */
+int read_of_empty_pipe(struct aiocb *cb, char *byte);
+
 /* Fills in the sigevent; to be followed by a submission that succeeds. */
 void ask_notice(struct aiocb *cb, struct notices *notices, enum notification how);
 /* Waits for `n` notifications. */
