@@ -10,6 +10,8 @@
 # define MADV_WIPEONFORK 18
 #endif
 
+#define NO_ADVICE (-1)
+
 atomic_uint *uaio__fork_mark(void)
 {
     size_t nbytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -17,7 +19,8 @@ atomic_uint *uaio__fork_mark(void)
 
     if (p == MAP_FAILED)
         return NULL;
-    if (madvise(p, nbytes, MADV_WIPEONFORK) == 0)
+    /* Some emulators (qemu-user) take any advice and follow none. */
+    if (madvise(p, nbytes, NO_ADVICE) != 0 && madvise(p, nbytes, MADV_WIPEONFORK) == 0)
         return p;
     munmap(p, nbytes);
     return NULL;

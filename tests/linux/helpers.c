@@ -544,38 +544,6 @@ const char *__tsan_default_options(void)
     return "die_after_fork=0:atexit_sleep_ms=10";
 }
 
-/* Older C libraries do not have it. */
-extern pid_t _Fork(void) __attribute__((weak));
-
-static pid_t underscore_fork(void)
-{
-    if (_Fork)
-        return _Fork();
-    errno = ENOSYS;
-    return -1;
-}
-
-static pid_t fork_by_syscall(void)
-{
-#ifdef SYS_fork
-    return (pid_t)syscall(SYS_fork);
-#else
-    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-#endif
-}
-
-pid_t fork_by(int way)
-{
-    switch (way) {
-    case BY_UNDERSCORE_FORK:
-        return underscore_fork();
-    case BY_SYSCALL:
-        return fork_by_syscall();
-    default:
-        return fork();
-    }
-}
-
 /* --- suites --- */
 
 Suite *new_suite(const char *name, double timeout, TCase **tc)

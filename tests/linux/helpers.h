@@ -18,6 +18,7 @@
 #define UAIO_TESTS_LINUX_HELPERS_H
 
 #include "api.h"
+#include "../ways_to_fork.h"
 
 #include <check.h>
 #include <errno.h>
@@ -258,13 +259,8 @@ int64_t now_ns(void);
 /* Waits for the child; its exit status, or -1. */
 int status_of(pid_t pid, int flags);
 
-/* Ways to have a child with a copy of the memory; only the first calls what
- * pthread_atfork() was told, and only the first is known to the sanitizers. */
-enum { BY_FORK, BY_UNDERSCORE_FORK, BY_SYSCALL, FORK_WAYS };
+/* The sanitizers know the first way alone. */
 #define FORK_WAYS_HERE (SANITIZED ? 1 : FORK_WAYS)
-
-/* As fork() does; -1 with ENOSYS where libc has no such way. */
-pid_t fork_by(int way);
 
 /* --- suites ----------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 static bool no_such_way(pid_t pid, const char *test)
 {
     if (pid < 0 && errno == ENOSYS) {
-        skipped(test, "libc has no _Fork");
+        skipped(test, "there is no _Fork here, or nothing that tells of it");
         return true;
     }
     ck_assert_int_ge(pid, 0);

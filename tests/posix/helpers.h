@@ -17,6 +17,7 @@
 #define UAIO_TESTS_POSIX_HELPERS_H
 
 #include "api.h"
+#include "../ways_to_fork.h"
 
 #include <check.h>
 #include <errno.h>
@@ -317,18 +318,13 @@ void thread_value(pid_t tid, const char *field, char value[THREAD_VALUE_MAX]);
 
 /* --- processes -------------------------------------------------------------------------------- */
 
-/* Ways to have a child with a copy of the memory; only the first calls what
- * pthread_atfork() was told, and only the first is known to the sanitizers, and
- * to the portable variant. */
-enum { BY_FORK, BY_UNDERSCORE_FORK, BY_SYSCALL, FORK_WAYS };
-#define FORK_WAYS_HERE (SANITIZED || PORTABLE ? 1 : FORK_WAYS)
-
 /*
- * As fork() does; -1 with ENOSYS where libc has no such way.  A child may
- * assert, in any thread: it ends with status 1, and the runner is told.  But no
- * other thread may have been about that when it was forked, for its lock.
+ * Ways to fork; the sanitizers and the portable variant know the first alone.
+ * A child may assert, in any thread: it ends with status 1, and the runner is
+ * told.  But no other thread may have been about that when it was forked, for
+ * its lock.
  */
-pid_t fork_by(int way);
+#define FORK_WAYS_HERE (SANITIZED || PORTABLE ? 1 : FORK_WAYS)
 
 /* Waits for the child: its exit status, or -1 if a signal ended it. */
 int status_of(pid_t pid);

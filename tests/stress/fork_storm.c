@@ -18,6 +18,7 @@
  * be held for ever: no more is done there than asking for states.
  */
 #include "stress.h"
+#include "../ways_to_fork.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,11 +36,10 @@
 #endif
 
 extern char **environ;
-extern pid_t _Fork(void) __attribute__((weak)); /* newer than some libcs */
 
 enum { THREADS = 16, BATCH = 8, RECORDS = 256, CHILD_S = 50 };
 enum { BYTES = RECORDS * sizeof(struct record) };
-enum way { BY_FORK, BY_FORK_AGAIN, BY__FORK, BY_VFORK, BY_SPAWN, WAYS };
+enum way { FORK_ONCE, FORK_TWICE, UNDERSCORE_FORK, VFORK_AND_EXEC, SPAWN, WAYS };
 
 struct worker {
     pthread_t thread;
@@ -257,9 +257,9 @@ static bool make_child(enum way way, unsigned random)
     char *const argv[] = {path, NULL};
     pid_t pid = -1;
 
-    if (way == BY_SPAWN)
+    if (way == SPAWN)
         return posix_spawn(&pid, path, NULL, NULL, argv, environ) == 0 && ends_well(pid);
-    if (way == BY_VFORK) {
+    if (way == VFORK_AND_EXEC) {
         pid = vfork();
         if (pid == 0) {
             execve(path, argv, environ);
@@ -268,16 +268,17 @@ static bool make_child(enum way way, unsigned random)
         return pid > 0 && ends_well(pid);
     }
 #ifndef UAIO_TEST_PORTABLE /* such a child is not noticed there */
-    if (way == BY__FORK && _Fork != NULL) {
-        pid = _Fork();
+    if (way == UNDERSCORE_FORK) {
+        pid = fork_by(BY_UNDERSCORE_FORK);
         if (pid == 0)
             _exit(inherited());
-        return pid > 0 && ends_well(pid);
+        if (pid > 0 || errno != ENOSYS)
+            return pid > 0 && ends_well(pid);
     }
 #endif
     pid = fork();
     if (pid == 0) {
-        int status = way == BY_FORK_AGAIN ? live_and_fork() : live(1);
+        int status = way == FORK_TWICE ? live_and_fork() : live(1);
 
         if (random % 2 == 0)
             exit(status);
