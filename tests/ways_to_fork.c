@@ -5,6 +5,7 @@
 #include "ways_to_fork.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
