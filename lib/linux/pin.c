@@ -54,12 +54,12 @@ struct number {
 #define CHUNKS 2048u /* 4 Mi descriptors; beyond them nothing is shared */
 
 static _Atomic(struct number *) chunks[CHUNKS]; /* atomic: set once */
-static atomic_uint parked;                      /* atomic: how many are, about */
+static atomic_int parked;                       /* atomic: how many are, about */
 static atomic_bool closings_told;               /* atomic: see pin.h */
 
 atomic_bool pin__any;
 
-#define MAX_PARKED 64u /* descriptors that the program can do without */
+#define MAX_PARKED 64 /* descriptors that the program can do without */
 
 static struct number *at(int fd, bool make)
 {
@@ -226,6 +226,46 @@ int pin__get_own(int fd, mode_t *type)
     return pin_anew(fd, type, OWNED | 1);
 }
 
+/* The program may have closed what it did not open, and the number be its own
+ * by now. */
+static bool is_ours(int pin, const struct number *record)
+{
+    struct stat st;
+
+    return fstat(pin, &st) == 0 && st.st_ino == record->inode && st.st_dev == record->device;
+}
+
+static void close_pin(int pin, struct number *record)
+{
+    bool ours = is_ours(pin, record);
+
+    atomic_store_explicit(&record->users, 0, memory_order_release);
+    if (ours)
+        close_number(pin);
+}
+
+/* From PARKED to CLOSING: true for the one who does. */
+static bool unpark(struct number *record)
+{
+    unsigned users = PARKED;
+
+    if (!atomic_compare_exchange_strong_explicit(&record->users, &users, CLOSING,
+                                                 memory_order_seq_cst, memory_order_relaxed))
+        return false;
+    atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
+    return true;
+}
+
+/* The number's pin that is not its current one any more: who parked it meanwhile
+ * has seen that, or is seen here. */
+static void unpark_last(int fd, int pin)
+{
+    struct number *record = pin ? at(pin, false) : NULL;
+
+    if (record && record->origin == fd && unpark(record))
+        close_pin(pin, record);
+}
+
 int pin__get(int fd, mode_t *type)
 {
     struct number *number = at(fd, true);
@@ -238,17 +278,8 @@ int pin__get(int fd, mode_t *type)
     }
     pin = pin_anew(fd, type, 1);
     if (pin >= 0 && number)
-        atomic_store_explicit(&number->pin, pin, memory_order_seq_cst);
+        unpark_last(fd, atomic_exchange_explicit(&number->pin, pin, memory_order_seq_cst));
     return pin;
-}
-
-/* The program may have closed what it did not open, and the number be its own
- * by now. */
-static bool is_ours(int pin, const struct number *record)
-{
-    struct stat st;
-
-    return fstat(pin, &st) == 0 && st.st_ino == record->inode && st.st_dev == record->device;
 }
 
 static struct number *current_of(const struct number *record)
@@ -277,25 +308,13 @@ static bool parks(int pin, const struct number *record)
     return is_locked(pin) && same_file(record->origin, pin);
 }
 
-static void close_pin(int pin, struct number *record)
+/* The caller has set PARKED.  seq_cst: of that and the look here, and the two in
+ * pin__closing() and unpark_last(), one sees the other. */
+static void check_parked(int pin, struct number *record)
 {
-    bool ours = is_ours(pin, record);
-
-    atomic_store_explicit(&record->users, 0, memory_order_release);
-    if (ours)
-        close_number(pin);
-}
-
-/* From PARKED to CLOSING: true for the one who does. */
-static bool unpark(struct number *record)
-{
-    unsigned users = PARKED;
-
-    if (!atomic_compare_exchange_strong_explicit(&record->users, &users, CLOSING,
-                                                 memory_order_seq_cst, memory_order_relaxed))
-        return false;
-    atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
-    return true;
+    atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
+    if (!is_current(pin, record) && unpark(record))
+        close_pin(pin, record);
 }
 
 /* The caller has set CLOSING. */
@@ -305,12 +324,8 @@ static void settle(int pin, struct number *record)
         close_pin(pin, record);
         return;
     }
-    atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
-    /* seq_cst: of this store and the look after it, and the two in
-     * pin__closing(), one sees the other. */
     atomic_store_explicit(&record->users, PARKED, memory_order_seq_cst);
-    if (!is_current(pin, record) && unpark(record))
-        close_pin(pin, record);
+    check_parked(pin, record);
 }
 
 static bool is_last(unsigned users)
@@ -318,22 +333,34 @@ static bool is_last(unsigned users)
     return (users & ~OWNED) == 1;
 }
 
+/* What its last user leaves it as.  Where parks() is as good as certain there is no
+ * moment in which the pin cannot be joined, or each would have another one made. */
+static unsigned last_state(unsigned users)
+{
+    return users == 1 && atomic_load_explicit(&closings_told, memory_order_relaxed) &&
+                   atomic_load_explicit(&parked, memory_order_relaxed) < MAX_PARKED
+               ? PARKED
+               : CLOSING;
+}
+
 void pin__put(int pin)
 {
     struct number *record = at(pin, false);
-    unsigned users;
+    unsigned users, left;
 
     if (!record) {
         close_number(pin);
         return;
     }
     users = atomic_load_explicit(&record->users, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&record->users, &users,
-                                                  is_last(users) ? CLOSING : users - 1,
-                                                  memory_order_acq_rel, memory_order_relaxed))
-        ;
-    if (is_last(users))
+    do
+        left = is_last(users) ? last_state(users) : users - 1;
+    while (!atomic_compare_exchange_weak_explicit(&record->users, &users, left,
+                                                  memory_order_seq_cst, memory_order_relaxed));
+    if (left == CLOSING)
         settle(pin, record);
+    else if (left == PARKED)
+        check_parked(pin, record);
 }
 
 /* Parked, and the program's own is closed. */
@@ -413,7 +440,7 @@ int pin__next(int fd)
 
 void pin__sweep(void)
 {
-    if (atomic_load_explicit(&parked, memory_order_relaxed))
+    if (atomic_load_explicit(&parked, memory_order_relaxed) > 0)
         each(sweep_one);
 }
 
