@@ -83,6 +83,46 @@ bool descriptor__is_own(int fd);
 int descriptor__next_in_use(int fd, int last);
 int descriptor__next_own(int fd, int last);
 
+/*
+ * A read from the page cache may be tried without asking what the descriptor is:
+ * the call itself says EBADF and ESPIPE.  Only O_DIRECT has to be known, under
+ * which it would wait for the device; that is asked once in so many reads of a
+ * number, and when the number has been closed by a way that we see.  Whoever sets
+ * O_DIRECT later, or closes in another way, has that many reads that may wait.
+ */
+#define DESCRIPTOR_CACHED_READS 15
+#define DESCRIPTOR_CACHED_NUMBERS 4096u
+
+/* relaxed: how many reads of each number are left; what is lost is asked again */
+extern _Atomic uint8_t descriptor__cached[DESCRIPTOR_CACHED_NUMBERS];
+
+static inline bool descriptor__take_cached(int fd)
+{
+    uint8_t left;
+
+    if ((unsigned)fd >= DESCRIPTOR_CACHED_NUMBERS)
+        return false;
+    left = atomic_load_explicit(&descriptor__cached[fd], memory_order_relaxed);
+    if (left > 0)
+        atomic_store_explicit(&descriptor__cached[fd], (uint8_t)(left - 1), memory_order_relaxed);
+    return left > 0;
+}
+
+/* It has just been read from the cache, and is not O_DIRECT. */
+static inline void descriptor__set_cached(int fd)
+{
+    if ((unsigned)fd < DESCRIPTOR_CACHED_NUMBERS)
+        atomic_store_explicit(&descriptor__cached[fd], DESCRIPTOR_CACHED_READS,
+                              memory_order_relaxed);
+}
+
+static inline void descriptor__unset_cached(int fd)
+{
+    if ((unsigned)fd < DESCRIPTOR_CACHED_NUMBERS &&
+        atomic_load_explicit(&descriptor__cached[fd], memory_order_relaxed) > 0)
+        atomic_store_explicit(&descriptor__cached[fd], 0, memory_order_relaxed);
+}
+
 /* In a forked child: no number is in use; ours are closed. */
 void descriptor__reset(void);
 

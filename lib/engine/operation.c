@@ -88,32 +88,56 @@ static bool mode_allows(int status, bool is_write)
     return (status & O_ACCMODE) != (is_write ? O_RDONLY : O_WRONLY);
 }
 
+static bool may_be_cached(const struct operation *op)
+{
+    return op->kind == OPERATION_READ && op->nbytes > 0 && op->nbytes < INLINE_MAX_BYTES &&
+           op->offset >= 0 && !offset_overflows(op) && !uaio__never_waits(op->flags);
+}
+
+/* To be tried where asking the descriptor what it is may be left out: see descriptor.h. */
+static ssize_t read_known(struct operation *op)
+{
+    return descriptor__take_cached(op->fd) ? read_cached(op) : OPERATION_PENDING;
+}
+
 static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *invalid)
 {
-    bool is_write = op->kind == OPERATION_WRITE;
+    bool is_write = op->kind == OPERATION_WRITE, direct;
 
+    may_inline = may_inline && may_be_cached(op);
+    if (status < 0 && may_inline) {
+        ssize_t result = read_known(op);
+        if (result != OPERATION_PENDING)
+            return result;
+    }
     if (status < 0)
         status = fcntl(op->fd, F_GETFL);
     if (status < 0 || !mode_allows(status, is_write))
         return -EBADF;
     op->once = status & O_NONBLOCK;
     op->append = is_write && uaio__appends(status, op->flags);
+    op->blocking = true;
     if (op->offset < 0 && !op->append) {
         op->stream = !uaio__has_positions(op->fd, is_write);
         *invalid = !op->stream;
-        op->blocking = true;
         return OPERATION_PENDING;
     }
-    bool direct = uaio__bypasses_cache(status);
-    bool small = op->nbytes < INLINE_MAX_BYTES;
-    op->blocking = direct || (is_write ? status & (O_SYNC | O_DSYNC) || op->flags : small);
+    direct = uaio__bypasses_cache(status);
+    if (is_write && !direct && !(status & (O_SYNC | O_DSYNC)) && !op->flags)
+        op->blocking = false;
     if (uaio__never_waits(op->flags) && !direct) {
         op->stream = !uaio__has_positions(op->fd, is_write);
         op->append = op->append && !op->stream;
         return operation__run(op);
     }
-    if (!is_write && may_inline && !direct && small && op->nbytes > 0 && !offset_overflows(op))
-        return read_cached(op);
+    if (op->tried && !op->stream)
+        return OPERATION_PENDING;
+    if (may_inline && !direct) {
+        ssize_t result = read_cached(op);
+        if (result != OPERATION_PENDING)
+            descriptor__set_cached(op->fd);
+        return result;
+    }
     op->stream = !uaio__has_positions(op->fd, is_write);
     if (op->stream) {
         op->append = false; /* all writes to it are */
