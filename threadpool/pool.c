@@ -17,7 +17,8 @@
  *   reserve == 0    all threads there may be are busy, and each looks when
  *                   its job is done: a wake-up could achieve nothing;
  *   for POOL_CPU    cpu_limit of them run, each looks when its job is done,
- *                   and the watch is there in case they are stuck.
+ *                   and the watch is there in case they are stuck;
+ *   for a lazy post the watch is there, which looks every WATCH_NS.
  *
  * searching, reserve, cpu_busy and watched change under the lock only; they
  * are atomic for the sake of posters, who read them without it.
@@ -45,7 +46,8 @@ enum {
     JOB_RETIRED = 2u,
 };
 
-/* How long queued POOL_CPU jobs may see none started before the watch acts. */
+/* How long queued POOL_CPU jobs may see none started before the watch acts, and
+ * how often it looks for what was posted lazily. */
 #define WATCH_NS 1000000
 
 /* What is to be done once the lock is released: at most one wake-up. */
@@ -426,6 +428,20 @@ void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *old
         find_worker(pool, true);
 }
 
+void pool__post_lazily(struct pool *pool, struct pool_job *job)
+{
+    push(pool, job, job);
+    atomic_fetch_add_explicit(&pool->lazy, 1, memory_order_relaxed);
+    if (!atomic_load_explicit(&pool->watched, memory_order_seq_cst) && needs_wake(pool, job->class))
+        find_worker(pool, true);
+}
+
+void pool__hurry(struct pool *pool, enum pool_class class)
+{
+    if (needs_wake(pool, class))
+        find_worker(pool, true);
+}
+
 void pool__arrive(struct pool *pool, struct pool_job *job)
 {
     push(pool, job, job);
@@ -673,11 +689,25 @@ static bool run_one(struct pool *pool, struct pool_worker *w, bool over_limit)
     return true;
 }
 
+/* [lock] One is enough. */
+static bool may_watch(struct pool *pool, const struct pool_worker *w)
+{
+    return w->watching || !atomic_load_explicit(&pool->watched, memory_order_relaxed);
+}
+
 /* [lock] Does a worker that goes to sleep now have to keep watch? */
 static bool watch_needed(struct pool *pool, const struct pool_worker *w)
 {
-    return pool->nonempty[POOL_CPU] &&
-           (w->watching || !atomic_load_explicit(&pool->watched, memory_order_relaxed));
+    return pool->nonempty[POOL_CPU] && may_watch(pool, w);
+}
+
+/* [lock] Since this was asked last: there may well be more. */
+static bool were_lazy_posts(struct pool *pool)
+{
+    unsigned seen = pool->lazy_seen;
+
+    pool->lazy_seen = atomic_load_explicit(&pool->lazy, memory_order_relaxed);
+    return pool->lazy_seen != seen;
 }
 
 /*
@@ -747,11 +777,11 @@ static bool spin(struct pool *pool, struct pool_worker *w)
 static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
 {
     uint32_t taken = pool->cpu_taken;
-    bool woken;
+    bool lazy = were_lazy_posts(pool), woken;
 
-    if (!w->watching && !pool->stopping && spin(pool, w))
+    if (!w->watching && !pool->stopping && !lazy && spin(pool, w))
         return true;
-    set_watching(pool, w, watch_needed(pool, w));
+    set_watching(pool, w, watch_needed(pool, w) || (lazy && may_watch(pool, w)));
     set_searching(pool, w, false);
     queue_push_front(&pool->idle, &w->node);
     w->idle = true;

@@ -24,6 +24,8 @@
  * ever: while some wait, one idle worker keeps watch, and if none was started
  * for a while (the running ones are stuck after all) it runs one itself.
  *
+ * The watch also is there for jobs that nobody is woken for (pool__post_lazily()).
+ *
  * Every field and hook says which of the following holds:
  *   [lock]   guarded by pool.lock, taken with all signals blocked
  *   [const]  set by pool__init(), or before the job is posted
@@ -121,6 +123,7 @@ struct pool {
     atomic_uint reserve;   /* [atomic] workers that could be woken or started */
     atomic_uint held;      /* [atomic] jobs that the gate holds back */
     atomic_uint cpu_busy;  /* [atomic] POOL_CPU jobs that workers run */
+    atomic_uint lazy;      /* relaxed: lazy posts so far */
     atomic_bool watched;   /* [atomic] a worker keeps watch */
     atomic_bool starved;   /* [atomic] a thread was wanted, and was not started */
 
@@ -129,6 +132,7 @@ struct pool {
     uint32_t nonempty[POOL_CLASSES];                   /* [lock] a bit a ready queue */
     uint32_t order;                                    /* [lock] */
     uint32_t cpu_taken;                                /* [lock] POOL_CPU jobs started so far */
+    unsigned lazy_seen;                                /* [lock] lazy, at the last look */
     struct queue idle;       /* [lock] workers asleep, the last to sleep first */
     struct queue spare;      /* [lock] records of workers that have ended */
     unsigned max_threads;    /* [lock] */
@@ -204,6 +208,16 @@ static inline struct pool_job *pool__reversed(struct pool_job *chain)
  */
 void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *oldest,
                 enum pool_class class);
+
+/*
+ * Post one job that the caller is about to claim himself: as long as a worker
+ * keeps watch, which it does while such posts keep coming, nobody is woken for it.
+ * The watch runs it in a millisecond or two if nobody has claimed it.
+ */
+void pool__post_lazily(struct pool *pool, struct pool_job *job);
+
+/* It will not be claimed after all: as if it were posted now. */
+void pool__hurry(struct pool *pool, enum pool_class class);
 
 /*
  * Post one job that the gate will not make ready, or that it does not matter

@@ -3,6 +3,7 @@
 #include "completion.h"
 #include "config.h"
 #include "descriptor.h"
+#include "habit.h"
 #include "process.h"
 #include "order.h"
 #include "poller.h"
@@ -388,13 +389,31 @@ static void finish_over(struct pool_job *over)
     completion__tell_all(over);
 }
 
+/* A waiter could run it, if there is one. */
+static bool is_single_helpable(const struct batch *batch)
+{
+    return batch->newest == batch->oldest && !batch->streams &&
+           engine__helpable(request__id(request__of_job(batch->newest)));
+}
+
+static void post(struct batch *batch)
+{
+    if (!is_single_helpable(batch)) {
+        habit__submits_otherwise();
+    } else if (habit__submits(request__id(request__of_job(batch->newest)))) {
+        pool__post_lazily(&engine__io, batch->newest);
+        return;
+    }
+    pool__post(&engine__io, batch->newest, batch->oldest,
+               batch->blocking ? POOL_BLOCKING : POOL_CPU);
+}
+
 void engine__post(struct batch *batch)
 {
     struct pool_job *streams_over = NULL;
 
     if (batch->newest)
-        pool__post(&engine__io, batch->newest, batch->oldest,
-                   batch->blocking ? POOL_BLOCKING : POOL_CPU);
+        post(batch);
     if (batch->streams)
         streams_over = stream__post(&engine__io, batch->streams);
     if (batch->over)
@@ -470,6 +489,8 @@ static bool may_help(const struct request *r, unsigned how)
     bool wanted =
         computes ? how & HELP_NEIGHBOURS || request__in_flight() <= 1 : how & HELP_SLEEPERS;
 
+    wanted = wanted || habit__is_expected(request__id(r));
+
     if (!wanted && pool__has_reserve(&engine__io))
         return false;
     switch (atomic_load_explicit(&r->help, memory_order_relaxed)) {
@@ -544,6 +565,29 @@ bool engine__help(struct request_id id, unsigned how)
     completion__tell(r);
     engine__attend();
     return true;
+}
+
+void engine__waits(struct request_id id)
+{
+    habit__waits(id);
+}
+
+void engine__stop_helping(void)
+{
+    struct request_id id;
+    struct request *r;
+
+    if (!habit__take_expected(&id))
+        return;
+    r = request__at(id);
+    if (r && request__state(r, id.generation) == REQUEST_QUEUED)
+        pool__hurry(&engine__io, POOL_BLOCKING);
+}
+
+void engine__polls(void)
+{
+    if (habit__polls())
+        engine__stop_helping();
 }
 
 /* ---- tuning -------------------------------------------------------------- */

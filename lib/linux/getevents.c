@@ -81,29 +81,36 @@ static int read_timeout(const void *timeout, enum linux_time format, int64_t *ns
 
 /* ---- helping ------------------------------------------------------------------- */
 
-/* The oldest of the requests submitted lately that can still be run. */
-static bool help_one(struct reaper *w, unsigned how)
-{
-    unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
-
-    if (!engine__help_wanted(how))
-        return false; /* without a look at each, which costs */
-    if (end - w->next_to_help > RECENT)
-        w->next_to_help = end - RECENT;
-    while (w->next_to_help != end) {
-        uint64_t id =
-            atomic_load_explicit(&w->c->recent[w->next_to_help++ % RECENT], memory_order_acquire);
-        if (engine__help((struct request_id){(uint32_t)(id >> 32), (uint32_t)id}, how))
-            return true;
-    }
-    return false;
-}
-
 /* Nothing can come that this waiter does not wait for. */
 static bool has_free_hands(const struct reaper *w)
 {
     return (long)atomic_load_explicit(&w->c->requests, memory_order_relaxed) <=
            w->min_nr - w->reaped;
+}
+
+static struct request_id recent(struct context *c, unsigned i)
+{
+    uint64_t id = atomic_load_explicit(&c->recent[i % RECENT], memory_order_acquire);
+
+    return (struct request_id){(uint32_t)(id >> 32), (uint32_t)id};
+}
+
+/* The oldest of the requests submitted lately that can still be run. */
+static bool help_one(struct reaper *w, unsigned how)
+{
+    unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
+
+    if (end != w->next_to_help && has_free_hands(w))
+        engine__waits(recent(w->c, end - 1));
+    if (!engine__help_wanted(how))
+        return false; /* without a look at each, which costs */
+    if (end - w->next_to_help > RECENT)
+        w->next_to_help = end - RECENT;
+    while (w->next_to_help != end) {
+        if (engine__help(recent(w->c, w->next_to_help++), how))
+            return true;
+    }
+    return false;
 }
 
 /* Timeouts below are kept; above, a helped request may overrun them. */
@@ -152,6 +159,7 @@ static int wait_more(struct reaper *w, unsigned sequence, unsigned wanted)
 {
     if (uaio__config()->help && !w->mask && help_one(w, how_to_help(w, wanted == 0)))
         return 0;
+    engine__stop_helping();
     if (w->deadline_ns != WAIT_FOREVER && pool__now_ns() >= w->deadline_ns)
         return -ETIMEDOUT;
     return ring__sleep(w->c, sequence, wanted, w->deadline_ns, w->mask);

@@ -91,21 +91,24 @@ static void unwatch_all(void *arg)
     wait__end(&w->wait);
 }
 
-/* The entry to help with, the first of the highest priority, or -1; and how
- * many there are to wait for. */
-static int best_to_help(const struct waiting *w, int *waits)
+/* The entry to help with, the first of the highest priority, or -1; and whether
+ * there is one only to wait for. */
+static int best_to_help(const struct waiting *w, bool *single)
 {
-    int best = -1;
+    int best = -1, waits = 0, last = -1;
 
-    *waits = 0;
     for (int i = 0; i < w->nent; i++) {
         if (!in_progress(w->list[i]))
             continue;
-        ++*waits;
+        waits++;
+        last = i;
         if (engine__helpable(aiocb__id(w->list[i])) &&
             (best < 0 || w->list[i]->aio_reqprio < w->list[best]->aio_reqprio))
             best = i;
     }
+    *single = waits == 1;
+    if (*single)
+        engine__waits(aiocb__id(w->list[last]));
     return best;
 }
 
@@ -114,9 +117,12 @@ static int best_to_help(const struct waiting *w, int *waits)
 static bool help_one(struct waiting *w)
 {
     if (!w->group) {
-        int waits, best = best_to_help(w, &waits);
-        return best >= 0 && engine__help(aiocb__id(w->list[best]), waits == 1 ? HELP_SLEEPERS : 0);
+        bool single;
+        int best = best_to_help(w, &single);
+        return best >= 0 && engine__help(aiocb__id(w->list[best]), single ? HELP_SLEEPERS : 0);
     }
+    if (w->next == 0 && w->last == 1)
+        engine__waits(w->ids[0]);
     while (w->next < w->last)
         if (engine__help(w->ids[w->next++], HELP_SLEEPERS))
             return true;
@@ -134,6 +140,7 @@ static int wait_over(struct waiting *w)
             return -EINTR;
         if ((w->help && help_one(w)) || is_over(w))
             continue;
+        engine__stop_helping();
         err = wait__sleep(&w->wait, sequence, w->deadline_ns);
         if (err < 0 && !is_over(w))
             return err == -ETIMEDOUT ? -EAGAIN : err;

@@ -2,6 +2,8 @@
 /* io_getevents(). */
 #include "helpers.h"
 
+#include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 static const struct timespec moment = {0, 10000}; /* 10 us */
@@ -542,6 +544,76 @@ START_TEST(no_event_is_lost_by_signals)
 }
 END_TEST
 
+/* --- what a thread has done before --- */
+
+enum { BY_RING, BY_POLLING, BY_EVENTFD, BY_CANCEL, WAYS_TO_KNOW };
+
+/* Whoever has always waited may stop doing so: requests are done all the same. */
+START_TEST(a_request_is_done_whatever_its_thread_did_before)
+{
+    aio_context_t ctx = new_context(8);
+    int fd = temp_file(512), eventfd = make_eventfd(EFD_NONBLOCK);
+    struct io_event event;
+    struct iocb cb;
+
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 200; i++) {
+            prep_write(&cb, fd, "x", 1, i);
+            ck_assert_int_eq((int)perform(ctx, &cb), 1);
+        }
+        prep_write(&cb, fd, "y", 1, 300);
+        if (_i == BY_EVENTFD)
+            set_resfd(&cb, eventfd);
+        must_submit(ctx, &cb);
+        if (_i == BY_RING)
+            await_in_ring(ring_of(ctx), 1);
+        if (_i == BY_EVENTFD) {
+            await_readable(eventfd);
+            ck_assert_uint_eq(take_count(eventfd), 1);
+        }
+        if (_i == BY_CANCEL) /* too late for a write, or too early: EINVAL or EAGAIN */
+            ck_assert_int_lt(t_cancel(ctx, &cb, &event), 0);
+        while (t_getevents(ctx, 0, 1, &event, &no_time) == 0)
+            sched_yield();
+        ck_assert(is_event_of(&event, &cb));
+        ck_assert_int_eq((int)event.res, 1);
+    }
+}
+END_TEST
+
+static int open_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 4096; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* A descriptor that is used over and over costs one of the process's, not more and more. */
+START_TEST(descriptors_do_not_pile_up)
+{
+    BEYOND_THE_KERNEL();
+    aio_context_t ctx = new_context(8);
+    int fd = temp_file(512), before, after;
+    struct iocb cb;
+
+    queue_everything();
+    prep_write(&cb, fd, "x", 1, 0);
+    ck_assert_int_eq((int)perform(ctx, &cb), 1);
+    before = open_descriptors();
+    for (int i = 0; i < 20000; i++) {
+        must_submit(ctx, &cb);
+        for (int spins = i % 256; spins > 0; spins--) /* to meet the end of the one before */
+            atomic_signal_fence(memory_order_seq_cst);
+        must_submit(ctx, &cb);
+        reap(ctx, 2, NULL);
+    }
+    after = open_descriptors();
+    ck_assert_int_le(after, before + 1);
+}
+END_TEST
+
 Suite *getevents_suite(void)
 {
     TCase *tc;
@@ -572,5 +644,7 @@ Suite *getevents_suite(void)
     tcase_add_test(tc, a_signal_gives_what_is_in_hand);
     tcase_add_test(tc, ignored_signals_do_not_interrupt);
     tcase_add_test(tc, no_event_is_lost_by_signals);
+    tcase_add_loop_test(tc, a_request_is_done_whatever_its_thread_did_before, 0, WAYS_TO_KNOW);
+    tcase_add_test(tc, descriptors_do_not_pile_up);
     return suite;
 }

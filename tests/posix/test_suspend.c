@@ -2,6 +2,7 @@
 /* aio_suspend(). */
 #include "helpers.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 static const struct timespec no_time = {0, 0};
@@ -448,6 +449,121 @@ START_TEST(a_queued_read_is_had_though_the_only_worker_is_stuck)
 }
 END_TEST
 
+/* --- what a thread has done before --- */
+
+static int habit_fd;
+
+/* Nothing but write and wait, so often that it is sure to go on like that. */
+static void write_and_wait(int times)
+{
+    struct aiocb cb;
+
+    for (int i = 0; i < times; i++) {
+        prep(&cb, habit_fd, "x", 1, i % 256);
+        must_write(&cb);
+        ck_assert_int_eq(finish(&cb), 1);
+    }
+}
+
+static void *finish_elsewhere(void *cb)
+{
+    return (void *)(intptr_t)(finish(cb) == 1);
+}
+
+enum { BY_FILE, BY_POLLING, BY_THREAD, BY_SIGNAL, BY_SHORT_TIMES, BY_LIST, WAYS_TO_KNOW };
+
+/* The request is done without the thread's waiting for it as before. */
+static void know_otherwise(struct aiocb *cb, int way)
+{
+    const struct aiocb *const list[] = {cb};
+    const struct timespec millisecond = {0, 1000000};
+    pthread_t thread;
+    siginfo_t info;
+    char byte = 0;
+
+    switch (way) {
+    case BY_FILE:
+        while (byte != 'y')
+            ck_assert_int_eq(pread(habit_fd, &byte, 1, 300), 1);
+        break;
+    case BY_THREAD:
+        start_thread(&thread, finish_elsewhere, cb);
+        ck_assert_ptr_nonnull(join_thread(thread));
+        return;
+    case BY_SIGNAL:
+        take_signal(SIGRTMIN, &info);
+        ck_assert_ptr_eq(info.si_value.sival_ptr, cb);
+        break;
+    case BY_SHORT_TIMES:
+        while (suspend_once(list, 1, &millisecond) != 0)
+            ck_assert_int_eq(errno, EAGAIN);
+        break;
+    default:
+        break;
+    }
+    while (aio_error(cb) == EINPROGRESS)
+        sched_yield();
+    ck_assert_int_eq(aio_return(cb), 1);
+}
+
+/* Whoever has always waited may stop doing so: requests are done all the same. */
+START_TEST(a_request_is_done_whatever_its_thread_did_before)
+{
+    struct aiocb cb, other;
+
+    habit_fd = temp_file(512);
+    block_signal(SIGRTMIN);
+    for (int round = 0; round < 3; round++) {
+        write_and_wait(200);
+        ck_assert_int_eq(pwrite(habit_fd, "-", 1, 300), 1);
+        prep(&cb, habit_fd, "y", 1, 300);
+        if (_i == BY_SIGNAL)
+            notify_by_signal(&cb.aio_sigevent, SIGRTMIN, &cb);
+        must_write(&cb);
+        if (_i == BY_LIST) { /* and in the company of one that is never done */
+            const struct aiocb *const list[] = {&other, &cb};
+            char byte;
+            int ends[2];
+
+            make_pipe(ends);
+            prep(&other, ends[0], &byte, 1, 0);
+            must_read(&other);
+            ck_assert_int_eq(suspend_once(list, 2, NULL), 0);
+            ck_assert_int_eq(aio_cancel(ends[0], NULL), AIO_CANCELED);
+            close(ends[0]);
+            close(ends[1]);
+        }
+        know_otherwise(&cb, _i);
+    }
+}
+END_TEST
+
+/* The request that was left to the waiter is cancelled, or closed, before he waits. */
+START_TEST(what_was_left_to_the_waiter_can_be_ended)
+{
+    struct aiocb cb;
+    int result, status;
+
+    habit_fd = temp_file(512);
+    for (int round = 0; round < 50; round++) {
+        write_and_wait(100);
+        ck_assert_int_eq(pwrite(habit_fd, "-", 1, 300), 1);
+        prep(&cb, habit_fd, "y", 1, 300);
+        must_write(&cb);
+        result = aio_cancel(habit_fd, _i == 0 ? &cb : NULL);
+        status = wait_done(&cb);
+        if (result == AIO_CANCELED)
+            ck_assert_int_eq(status, ECANCELED);
+        else
+            ck_assert_int_eq(status, 0);
+        ck_assert_int_eq(aio_return(&cb), status == 0 ? 1 : -1);
+        char byte;
+        ck_assert_int_eq(pread(habit_fd, &byte, 1, 300), 1);
+        ck_assert_int_eq(byte, status == 0 ? 'y' : '-');
+    }
+}
+END_TEST
+
 Suite *suspend_suite(void)
 {
     TCase *tc;
@@ -471,5 +587,7 @@ Suite *suspend_suite(void)
     tcase_add_test(tc, one_request_may_be_listed_often);
     tcase_add_test(tc, waiters_not_concerned_are_not_woken);
     tcase_add_test(tc, a_queued_read_is_had_though_the_only_worker_is_stuck);
+    tcase_add_loop_test(tc, a_request_is_done_whatever_its_thread_did_before, 0, WAYS_TO_KNOW);
+    tcase_add_loop_test(tc, what_was_left_to_the_waiter_can_be_ended, 0, 2);
     return suite;
 }

@@ -65,6 +65,52 @@ START_TEST(a_spinning_worker_runs_what_others_make_ready)
 }
 END_TEST
 
+/*
+ * "The watch runs it if nobody has claimed it": of each that is posted lazily,
+ * while the watch keeps, and after it has gone to sleep for good.
+ */
+START_TEST(a_lazy_post_runs_though_nobody_claims_it)
+{
+    open_pool(&plain_hooks, 4, 1, LONG_MS);
+    for (unsigned i = 0; i < 200; i++) {
+        pool__post_lazily(&pool, &set_task(i, _i ? POOL_CPU : POOL_BLOCKING, 0, NULL)->job);
+        await(&over);
+        if (i % 20 == 0)
+            sleepers_come_to(pool__stats(&pool).threads);
+    }
+    pool__destroy(&pool);
+    ck_assert(all_ran_once(200));
+}
+END_TEST
+
+/* The poster claims it himself, or comes too late for that, or gives up. */
+START_TEST(lazy_posts_race_with_their_posters)
+{
+    open_pool(&gate_hooks, 2, 1, LONG_MS);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct task *task = set_task(i, i % 2 ? POOL_CPU : POOL_BLOCKING, 0, NULL);
+
+        sigset_t mask;
+        bool claimed;
+
+        pool__post_lazily(&pool, &task->job);
+        if (i % 3 == 0) {
+            pool__hurry(&pool, i % 2 ? POOL_CPU : POOL_BLOCKING);
+            continue;
+        }
+        pool__enter(&pool, &mask);
+        claimed = claim_task(task);
+        pool__exit(&pool, &mask);
+        if (claimed) {
+            run_task(task);
+            pool__retire(&pool, &task->job);
+        }
+    }
+    pool__destroy(&pool);
+    ck_assert(all_ran_once(MANY));
+}
+END_TEST
+
 static void *post_each_singly(void *arg)
 {
     unsigned first = *(unsigned *)arg;
@@ -762,6 +808,8 @@ Suite *pool_suite(void)
 
     tcase_add_test(running_case, a_job_runs_once);
     tcase_add_test(running_case, a_spinning_worker_runs_what_others_make_ready);
+    tcase_add_loop_test(running_case, a_lazy_post_runs_though_nobody_claims_it, 0, 2);
+    tcase_add_test(running_case, lazy_posts_race_with_their_posters);
     tcase_add_test(running_case, no_thread_before_the_first_job);
     tcase_add_test(running_case, many_posters);
     tcase_add_test(running_case, jobs_may_post_jobs);
