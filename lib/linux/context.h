@@ -60,6 +60,7 @@ struct context {
                                              within io_submit() */
     atomic_uint submitted;           /* atomic: index of the next of `recent` */
     _Atomic uint64_t recent[RECENT]; /* atomic: their ids, for waiters that help */
+    atomic_uint recent_over;         /* atomic: those before this index are over */
     pthread_mutex_t waiting_lock;    /* taken with all signals blocked */
     struct queue waiting;            /* waiting_lock: see waiting.h */
 };

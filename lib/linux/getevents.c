@@ -95,17 +95,39 @@ static struct request_id recent(struct context *c, unsigned i)
     return (struct request_id){(uint32_t)(id >> 32), (uint32_t)id};
 }
 
+static bool is_over(struct request_id id)
+{
+    struct request *r = request__at(id);
+
+    return !r || request__state(r, id.generation) == REQUEST_FREE;
+}
+
+/* The first of the recent ones that may not be over. */
+static unsigned first_recent(struct context *c, unsigned end)
+{
+    unsigned first = atomic_load_explicit(&c->recent_over, memory_order_relaxed), known = first;
+
+    if (end - first > RECENT)
+        first = end - RECENT;
+    while (first != end && is_over(recent(c, first)))
+        first++;
+    if (first != known) /* whoever has come less far may overwrite it: a hint */
+        atomic_store_explicit(&c->recent_over, first, memory_order_relaxed);
+    return first;
+}
+
 /* The oldest of the requests submitted lately that can still be run. */
 static bool help_one(struct reaper *w, unsigned how)
 {
-    unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed);
+    unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed), first;
 
     if (end != w->next_to_help && has_free_hands(w))
         engine__waits(recent(w->c, end - 1));
     if (!engine__help_wanted(how))
         return false; /* without a look at each, which costs */
-    if (end - w->next_to_help > RECENT)
-        w->next_to_help = end - RECENT;
+    first = first_recent(w->c, end);
+    if (end - w->next_to_help > end - first)
+        w->next_to_help = first;
     while (w->next_to_help != end) {
         if (engine__help(recent(w->c, w->next_to_help++), how))
             return true;

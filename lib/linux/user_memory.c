@@ -29,6 +29,7 @@ enum { WAKE_OP_PRIVATE = 5 | 128, OR_ZERO_COMPARE_EQUAL = 2 << 28 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uintptr_t page_bytes = 4096;
+static unsigned page_shift = 12;
 static bool can_probe_reads, can_probe_writes;
 
 /* The set is copied in first, and then `how` is found invalid. */
@@ -52,6 +53,7 @@ static void find_out(void)
     void *bad;
 
     page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    page_shift = (unsigned)__builtin_ctzl((unsigned long)page_bytes);
     bad = mmap(NULL, page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bad == MAP_FAILED)
         return;
@@ -69,7 +71,7 @@ static _Thread_local uintptr_t pages[REMEMBERED];
 
 static uintptr_t *slot_of(uintptr_t page)
 {
-    return &pages[page / page_bytes % REMEMBERED];
+    return &pages[(page >> page_shift) % REMEMBERED];
 }
 
 static bool is_remembered(uintptr_t page, bool write)
