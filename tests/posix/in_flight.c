@@ -145,7 +145,7 @@ static sem_t called;
 static void call(union sigval value)
 {
     (void)value;
-    block_signal(SIGRTMAX); /* unblocked here: the next one is not for this thread */
+    block_signal(IN_FLIGHT_SIGNAL); /* unblocked here: the next one is not for this thread */
     sem_post(&called);
 }
 
@@ -180,9 +180,9 @@ static void lists_work(int fd)
     ck_assert_int_eq(lio_listio(LIO_WAIT, list, N, NULL), 0);
     for (size_t i = 0; i < N; i++)
         ck_assert_int_eq(aio_return(&cbs[i]), 1);
-    notify_by_signal(&sig, SIGRTMAX, &cbs);
+    notify_by_signal(&sig, IN_FLIGHT_SIGNAL, &cbs);
     ck_assert_int_eq(lio_listio(LIO_NOWAIT, list, N, &sig), 0);
-    take_signal(SIGRTMAX, &info);
+    take_signal(IN_FLIGHT_SIGNAL, &info);
     ck_assert_ptr_eq(info.si_value.sival_ptr, &cbs);
     for (size_t i = 0; i < N; i++)
         ck_assert_int_eq(aio_return(&cbs[i]), 1);
@@ -232,9 +232,9 @@ static void notifications_work(int fd)
     char byte;
 
     prep(&cb, fd, &byte, 1, 0);
-    notify_by_signal(&cb.aio_sigevent, SIGRTMAX, &cb);
+    notify_by_signal(&cb.aio_sigevent, IN_FLIGHT_SIGNAL, &cb);
     must_read(&cb);
-    take_signal(SIGRTMAX, &info);
+    take_signal(IN_FLIGHT_SIGNAL, &info);
     ck_assert_ptr_eq(info.si_value.sival_ptr, &cb);
     ck_assert_int_eq(info.si_pid, getpid());
     ck_assert_int_eq(info.si_uid, getuid());
@@ -248,7 +248,7 @@ static void notifications_work(int fd)
 
 void aio_works(int fd)
 {
-    block_signal(SIGRTMAX);
+    block_signal(IN_FLIGHT_SIGNAL);
     single_requests_work(fd);
     lists_work(fd);
     appends_work(fd);

@@ -68,7 +68,7 @@ static void arrive_and_wait(union sigval value)
 {
     /* Unblocked here, and meant for the main thread. */
     block_signal(SIGUSR1);
-    block_signal(SIGRTMAX);
+    block_signal(IN_FLIGHT_SIGNAL);
     callback_threads[value.sival_int] = (pid_t)syscall(SYS_gettid);
     atomic_fetch_add(&callbacks, 1);
     sem_post(&arrived);
