@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,7 +13,7 @@
 /* Older C libraries do not have it. */
 extern pid_t _Fork(void) __attribute__((weak));
 
-static bool wipes_on_fork(void)
+bool wipes_on_fork(void)
 {
     const size_t nbytes = (size_t)sysconf(_SC_PAGESIZE);
     void *page = mmap(NULL, nbytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

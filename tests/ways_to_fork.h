@@ -7,15 +7,16 @@
 #ifndef UAIO_TESTS_WAYS_TO_FORK_H
 #define UAIO_TESTS_WAYS_TO_FORK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum { BY_FORK, BY_UNDERSCORE_FORK, BY_SYSCALL, FORK_WAYS };
 
-/*
- * As fork() does.  -1 with ENOSYS where libc has no such way, and where nothing
- * tells of such children, as the system takes MADV_WIPEONFORK for a piece of
- * advice that need not be followed (qemu-user does).
- */
+/* Whether the system has MADV_WIPEONFORK; where it takes that for a piece of advice
+ * that need not be followed (qemu-user does), only handlers tell of children. */
+bool wipes_on_fork(void);
+
+/* As fork() does.  -1 with ENOSYS where libc has no such way, or nothing tells of it. */
 pid_t fork_by(int way);
 
 #endif

@@ -391,13 +391,15 @@ END_TEST
 #endif
 
 static pid_t forked;
-static int handlers_way;
+static int handlers_way, fork_error;
 
 static void fork_once(int signo)
 {
     (void)signo;
-    if (forked < 0)
+    if (forked < 0) {
         forked = fork_by(handlers_way);
+        fork_error = errno;
+    }
 }
 
 /*
@@ -440,6 +442,7 @@ START_TEST(a_handler_may_fork_while_it_waits)
             _exit(0);
         }
         storm_end();
+        errno = fork_error;
         if (no_such_way(forked, __func__))
             break;
         ck_assert_int_eq(result, -EINTR);
