@@ -436,10 +436,17 @@ void pool__post_lazily(struct pool *pool, struct pool_job *job)
         find_worker(pool, true);
 }
 
-void pool__hurry(struct pool *pool, enum pool_class class)
+void pool__hurry(struct pool *pool)
 {
-    if (needs_wake(pool, class))
-        find_worker(pool, true);
+    struct errand errand = {NULL, NULL};
+    sigset_t mask;
+
+    pool__enter(pool, &mask);
+    if (worker_wanted(pool))
+        rouse(pool, &errand, false);
+    pthread_mutex_unlock(&pool->lock);
+    run_errand(pool, &errand);
+    pool__signals_restore(&mask);
 }
 
 void pool__arrive(struct pool *pool, struct pool_job *job)

@@ -216,8 +216,9 @@ void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *old
  */
 void pool__post_lazily(struct pool *pool, struct pool_job *job);
 
-/* It will not be claimed after all: as if it were posted now. */
-void pool__hurry(struct pool *pool, enum pool_class class);
+/* It will not be claimed after all: a worker that is idle is woken.  No thread is
+ * started; async-signal-safe. */
+void pool__hurry(struct pool *pool);
 
 /*
  * Post one job that the gate will not make ready, or that it does not matter

@@ -581,13 +581,7 @@ void engine__stop_helping(void)
         return;
     r = request__at(id);
     if (r && request__state(r, id.generation) == REQUEST_QUEUED)
-        pool__hurry(&engine__io, POOL_BLOCKING);
-}
-
-void engine__polls(void)
-{
-    if (habit__polls())
-        engine__stop_helping();
+        pool__hurry(&engine__io);
 }
 
 /* ---- tuning -------------------------------------------------------------- */

@@ -90,10 +90,8 @@ bool engine__help_wanted(unsigned how);
 /* The thread waits for that request, and for no other. */
 void engine__waits(struct request_id id);
 
-/* It will sleep: what was left to its help (habit.h) is for the workers.  And so
- * it is when the thread looks for the second time whether a request is over. */
+/* It will sleep: what was left to its help (habit.h) is for the workers. */
 void engine__stop_helping(void);
-void engine__polls(void);
 
 /* The pool; the first call makes it, and each looks whether this is a new process. */
 struct pool *engine__pool(void);

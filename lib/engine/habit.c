@@ -75,12 +75,14 @@ void habit__waits(struct request_id id)
     }
 }
 
-bool habit__polls(void)
+/* Once, before it waits, is usual. */
+void habit__polls(void)
 {
-    bool polled = habit.polled;
-
+    if (habit.open && habit.polled) {
+        disappoint();
+        habit.open = false;
+    }
     habit.polled = true;
-    return polled;
 }
 
 bool habit__is_expected(struct request_id id)

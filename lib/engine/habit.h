@@ -31,8 +31,8 @@ void habit__submits_otherwise(void);
 /* It waits for that request, and for no other. */
 void habit__waits(struct request_id id);
 
-/* It asks whether a request is over; true if not for the first time since. */
-bool habit__polls(void);
+/* It asks whether a request is over, and it is not. */
+void habit__polls(void);
 
 /* Was it believed to wait for that request, and nothing has come of it yet?
  * Any, and forgotten. */

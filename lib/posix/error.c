@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "aiocb_state.h"
-#include "engine.h"
+#include "habit.h"
 
 int uaio_error(const struct uaio_aiocb *cb)
 {
@@ -10,6 +10,6 @@ int uaio_error(const struct uaio_aiocb *cb)
         return EINVAL;
     status = aiocb__status(cb);
     if (status == EINPROGRESS)
-        engine__polls();
+        habit__polls();
     return status;
 }

@@ -95,7 +95,7 @@ START_TEST(lazy_posts_race_with_their_posters)
 
         pool__post_lazily(&pool, &task->job);
         if (i % 3 == 0) {
-            pool__hurry(&pool, i % 2 ? POOL_CPU : POOL_BLOCKING);
+            pool__hurry(&pool);
             continue;
         }
         pool__enter(&pool, &mask);
