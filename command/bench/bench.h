@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uaio bench: the same work by each of several ways of asynchronous I/O.
+ *
+ *   options.c     what is asked for
+ *   files.c       the data, made and taken out of the page cache
+ *   round.c       one contender's work for some time, in a process of its own
+ *   posix.c ...   the contenders
+ *   trace.c       their system calls, counted
+ *   series.c      all rounds of one work, by turns; medians
+ *   table.c, json.c, report.c   what came out
+ */
+#ifndef UAIO_BENCH_H
+#define UAIO_BENCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum media { MEDIA_CACHED, MEDIA_COLD, MEDIA_DIRECT, MEDIAS };
+enum io { IO_READ, IO_WRITE, IO_MIXED, IOS };
+enum order { ORDER_RANDOM, ORDER_SEQUENTIAL, ORDERS };
+
+/* What is to be done, over and over. */
+struct work {
+    enum media media;
+    enum io io;
+    enum order order;
+    size_t block;     /* bytes, a power of two from 512 on */
+    unsigned depth;   /* requests in flight, of all threads together */
+    unsigned threads; /* that submit */
+};
+
+#define MAX_WORKS 256
+#define MAX_LIST 24
+#define MAX_FILES 64
+#define REASON_MAX 128
+
+struct options {
+    struct work works[MAX_WORKS];
+    unsigned n_works;
+    unsigned rounds, files;
+    double seconds;
+    size_t bytes; /* of all files together */
+    uint64_t seed;
+    bool wanted[16]; /* contenders, by index */
+    const char *directory, *json, *html;
+    bool quiet, trace;
+};
+
+/* False: the program ends with *status. */
+bool options__parse(struct options *options, int argc, char **argv, int *status);
+void work__name(const struct work *work, char *name, size_t size);
+
+/* ---- data ---------------------------------------------------------------------- */
+
+struct files {
+    int fd[MAX_FILES];        /* open for what the work needs */
+    char path[MAX_FILES][96]; /* relative to the directory; "" once removed */
+    unsigned n;
+    size_t bytes; /* of each */
+};
+
+/* False, with a message: there are none, and nothing is left behind. */
+bool files__make(struct files *files, const struct options *options);
+void files__remove(struct files *files);
+
+/* Open them for the work, and have them in the page cache, or out of it.  False, with
+ * the reason. */
+bool files__prepare(struct files *files, const struct work *work, char reason[REASON_MAX]);
+void files__close(struct files *files);
+
+/* The first word of each sector tells where it is from. */
+#define SECTOR 512
+uint64_t files__word(unsigned file, uint64_t offset);
+void files__fill(void *buffer, size_t nbytes, unsigned file, uint64_t offset);
+
+/* ---- contenders ------------------------------------------------------------------ */
+
+struct request {
+    void *buffer;
+    size_t nbytes;
+    int64_t offset;
+    unsigned file;
+    int fd;
+    bool write;
+    int64_t begun_ns;
+};
+
+/* Each thread that submits has an engine of its own. */
+struct engine {
+    const struct contender *contender;
+    void *own;
+    unsigned depth;
+    struct request *requests;
+    void (*done)(struct engine *engine, unsigned i, long result); /* once for each */
+    void *loop;
+};
+
+struct contender {
+    const char *name, *title, *colour;
+    /* 0, or an error; `reason` may say more. */
+    int (*open)(struct engine *engine, char reason[REASON_MAX]);
+    int (*submit)(struct engine *engine, unsigned i); /* of requests[] */
+    int (*reap)(struct engine *engine);               /* at least one; calls done() */
+    void (*close)(struct engine *engine);             /* nothing is in flight */
+    bool synchronous; /* a thread for each request: submit() does it, nothing is reaped */
+};
+
+extern const struct contender contender__libc, contender__uaio, contender__kernel,
+    contender__uaio_linux, contender__io_uring, contender__blocking;
+extern const struct contender *const contenders[];
+extern const unsigned n_contenders;
+
+/* ---- rounds ------------------------------------------------------------------------ */
+
+/* Of nanoseconds: 32 buckets for each power of two. */
+#define HISTOGRAM_BUCKETS (40 * 32)
+struct histogram {
+    uint64_t count[HISTOGRAM_BUCKETS];
+};
+
+void histogram__add(struct histogram *histogram, int64_t ns);
+double histogram__percentile(const struct histogram *histogram, double percent); /* ns */
+
+/* In memory that the round's process shares with ours. */
+struct outcome {
+    bool over;
+    char reason[REASON_MAX]; /* why it could not be measured, if it could not */
+    uint64_t operations, wrong, failed;
+    double seconds, cpu_seconds;
+    uint64_t switches;
+    unsigned threads;   /* the most there were */
+    uint64_t kibibytes; /* of memory, at most, beside the buffers */
+    struct histogram submission, completion;
+};
+
+/* Fork, work for so long (or, if operations > 0, until that many are done), wait. */
+void round__run(const struct options *options, const struct work *work, const struct files *files,
+                const struct contender *contender, uint64_t operations, struct outcome *outcome);
+
+/* What the forked process does; it does not return. */
+_Noreturn void round__child(const struct options *options, const struct work *work,
+                            const struct files *files, const struct contender *contender,
+                            uint64_t operations, struct outcome *outcome);
+
+/* System calls per operation; negative, with the reason, if they cannot be counted. */
+double trace__calls(const struct options *options, const struct work *work,
+                    const struct files *files, const struct contender *contender,
+                    struct outcome *scratch, char reason[REASON_MAX]);
+
+/* ---- results ------------------------------------------------------------------------ */
+
+struct result {
+    const struct contender *contender;
+    char reason[REASON_MAX]; /* "" if it was measured */
+    unsigned rounds;
+    double iops, iops_least, iops_greatest; /* median, and spread */
+    double cpu_us, switches, calls;         /* per operation; calls < 0: not counted */
+    unsigned threads;
+    uint64_t kibibytes;
+    double submission_us[4], completion_us[4]; /* percentiles, see `percentiles` */
+    struct histogram submission, completion;   /* of all rounds */
+};
+
+extern const double percentiles[4];
+
+struct series {
+    struct work work;
+    struct result results[8]; /* of contenders[] that are wanted */
+    unsigned n;
+};
+
+/* The status of the program: 1 if data was wrong or a request failed. */
+int series__run(const struct options *options, struct series *all);
+
+void table__heading(FILE *to);
+void table__series(FILE *to, const struct series *series);
+bool json__write(const char *path, const struct options *options, const struct series *all);
+bool report__write(const char *path, const struct options *options, const struct series *all);
+
+/* What all of these tell of the machine. */
+struct machine {
+    char kernel[96], filesystem[32], date[32];
+    long processors;
+};
+
+void machine__describe(struct machine *machine, const char *directory);
+
+int bench__main(int argc, char **argv);
+
+int64_t now_ns(void);
+void *must_allocate(size_t n, size_t size);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define CHUNK (1u << 20)
+
+uint64_t files__word(unsigned file, uint64_t offset)
+{
+    uint64_t x = (offset / SECTOR + 1) * UINT64_C(0x9e3779b97f4a7c15) + file;
+
+    return x ^ x >> 29;
+}
+
+void files__fill(void *buffer, size_t nbytes, unsigned file, uint64_t offset)
+{
+    for (size_t at = 0; at < nbytes; at += SECTOR) {
+        uint64_t word = files__word(file, offset + at);
+        memcpy((char *)buffer + at, &word, sizeof word);
+    }
+}
+
+static bool write_all(int fd, const char *buffer, size_t nbytes)
+{
+    while (nbytes > 0) {
+        ssize_t n = write(fd, buffer, nbytes);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0) {
+            buffer += n;
+            nbytes -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+static bool make_one(struct files *files, unsigned i, char *buffer, const char *directory)
+{
+    char *path = files->path[i];
+    bool good = true;
+    int fd;
+
+    snprintf(path, sizeof files->path[i], "%.60s/uaio-bench.XXXXXX", directory);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0) {
+        *path = '\0';
+        return false;
+    }
+    files->n = i + 1;
+    for (size_t at = 0; good && at < files->bytes; at += CHUNK) {
+        files__fill(buffer, CHUNK, i, at);
+        good = write_all(fd, buffer, CHUNK);
+    }
+    good = good && fsync(fd) == 0;
+    return close(fd) == 0 && good;
+}
+
+bool files__make(struct files *files, const struct options *options)
+{
+    char *buffer = must_allocate(1, CHUNK);
+    bool good = true;
+    int err;
+
+    *files = (struct files){.bytes = options->bytes / options->files / CHUNK * CHUNK};
+    if (files->bytes == 0)
+        files->bytes = CHUNK;
+    /* Something that no device leaves out. */
+    for (size_t i = 0; i < CHUNK; i++)
+        buffer[i] = (char)(i * 2654435761u >> 13);
+    for (unsigned i = 0; good && i < options->files; i++)
+        good = make_one(files, i, buffer, options->directory);
+    err = errno;
+    free(buffer);
+    if (!good) {
+        files__remove(files);
+        fprintf(stderr,
+                "uaio bench: no files of %zu MiB in all can be made in '%s' (%s):"
+                " choose another --directory or a smaller --size\n",
+                options->bytes >> 20, options->directory, strerror(err));
+    }
+    return good;
+}
+
+void files__remove(struct files *files)
+{
+    for (unsigned i = 0; i < files->n; i++)
+        if (files->path[i][0])
+            unlink(files->path[i]);
+    files->n = 0;
+}
+
+/* ---- for a work ---------------------------------------------------------------------- */
+
+static bool make_cached(int fd, size_t nbytes)
+{
+    static char buffer[CHUNK];
+
+    for (size_t at = 0; at < nbytes; at += CHUNK)
+        if (pread(fd, buffer, CHUNK, (off_t)at) < 0)
+            return false;
+    return true;
+}
+
+/* Nothing dirty is dropped. */
+static bool make_cold(int fd)
+{
+    return fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
+}
+
+#define TMPFS 0x01021994
+
+static bool has_device(const char *path)
+{
+    struct statfs about;
+
+    return statfs(path, &about) != 0 || about.f_type != TMPFS;
+}
+
+bool files__prepare(struct files *files, const struct work *work, char reason[REASON_MAX])
+{
+    static _Alignas(4096) char block[1 << 20];
+    int flags = (work->io == IO_READ ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+    bool good = true;
+
+    if (work->media != MEDIA_CACHED && !has_device(files->path[0])) {
+        snprintf(reason, REASON_MAX, "a tmpfs has no device: choose another --directory");
+        return false;
+    }
+    if (work->media == MEDIA_DIRECT)
+        flags |= O_DIRECT;
+    for (unsigned i = 0; i < files->n; i++)
+        files->fd[i] = -1;
+    for (unsigned i = 0; good && i < files->n; i++) {
+        int fd = files->fd[i] = open(files->path[i], flags);
+        good = fd >= 0 &&
+               (work->media == MEDIA_CACHED ? make_cached(fd, files->bytes) : make_cold(fd)) &&
+               (work->media != MEDIA_DIRECT || pread(fd, block, work->block, 0) >= 0);
+    }
+    if (!good) {
+        snprintf(reason, REASON_MAX, "%s: %s",
+                 work->media == MEDIA_DIRECT ? "no O_DIRECT of that block here" : "files",
+                 strerror(errno));
+        files__close(files);
+    }
+    return good;
+}
+
+void files__close(struct files *files)
+{
+    for (unsigned i = 0; i < files->n; i++) {
+        if (files->fd[i] >= 0)
+            close(files->fd[i]);
+        files->fd[i] = -1;
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Reasons hold what strerror() says, and names of files. */
+static void string(FILE *to, const char *name, const char *value)
+{
+    fprintf(to, "\"%s\": \"", name);
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            fprintf(to, "\\%c", *value);
+        else if ((unsigned char)*value < 0x20)
+            fprintf(to, "\\u%04x", (unsigned char)*value);
+        else
+            putc(*value, to);
+    }
+    putc('"', to);
+}
+
+static void latencies(FILE *to, const char *name, const double us[4])
+{
+    fprintf(to, ", \"%s_us\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f}", name,
+            us[0], us[1], us[2], us[3]);
+}
+
+static void result(FILE *to, const struct result *r)
+{
+    fputs("    {", to);
+    string(to, "contender", r->contender->name);
+    fputs(", ", to);
+    if (r->reason[0]) {
+        string(to, "not_measured", r->reason);
+        fputs("}", to);
+        return;
+    }
+    fprintf(to,
+            "\"rounds\": %u, \"iops\": %.1f, \"iops_least\": %.1f, \"iops_greatest\": %.1f, "
+            "\"cpu_us\": %.3f, \"context_switches\": %.4f, ",
+            r->rounds, r->iops, r->iops_least, r->iops_greatest, r->cpu_us, r->switches);
+    if (r->calls >= 0)
+        fprintf(to, "\"system_calls\": %.3f, ", r->calls);
+    else
+        fputs("\"system_calls\": null, ", to);
+    fprintf(to, "\"threads\": %u, \"kibibytes\": %llu", r->threads,
+            (unsigned long long)r->kibibytes);
+    latencies(to, "submission", r->submission_us);
+    latencies(to, "completion", r->completion_us);
+    fputs("}", to);
+}
+
+static void series(FILE *to, const struct series *s)
+{
+    static const char *const media[] = {"cached", "cold", "direct"};
+    static const char *const io[] = {"read", "write", "mixed"};
+    static const char *const order[] = {"random", "sequential"};
+    const struct work *w = &s->work;
+
+    fprintf(
+        to,
+        "  {\"media\": \"%s\", \"io\": \"%s\", \"order\": \"%s\", \"block\": %zu, \"depth\": %u, "
+        "\"threads\": %u, \"results\": [\n",
+        media[w->media], io[w->io], order[w->order], w->block, w->depth, w->threads);
+    for (unsigned i = 0; i < s->n; i++) {
+        result(to, &s->results[i]);
+        fputs(i + 1 < s->n ? ",\n" : "\n", to);
+    }
+    fputs("  ]}", to);
+}
+
+bool json__write(const char *path, const struct options *options, const struct series *all)
+{
+    FILE *to = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    struct machine machine;
+    bool good;
+
+    if (!to) {
+        fprintf(stderr, "uaio bench: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    machine__describe(&machine, options->directory);
+    fputs("{", to);
+    string(to, "kernel", machine.kernel);
+    fputs(", ", to);
+    string(to, "filesystem", machine.filesystem);
+    fputs(", ", to);
+    string(to, "date", machine.date);
+    fprintf(to, ", \"processors\": %ld, \"seconds\": %g, \"files\": %u, \"works\": [\n",
+            machine.processors, options->seconds, options->files);
+    for (unsigned i = 0; i < options->n_works; i++) {
+        series(to, &all[i]);
+        fputs(i + 1 < options->n_works ? ",\n" : "\n", to);
+    }
+    fputs("]}\n", to);
+    good = !ferror(to);
+    good = (to == stdout ? fflush(to) : fclose(to)) == 0 && good;
+    if (!good)
+        fprintf(stderr, "uaio bench: %s: %s\n", path, strerror(errno));
+    return good;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const help =
+    "usage: uaio bench [OPTION]...\n"
+    "Do the same I/O by each of several ways, by turns, and compare them.\n"
+    "\n"
+    "  --media LIST       cached, cold (not in the page cache), direct (O_DIRECT)\n"
+    "  --io LIST          read, write, mixed (half and half)\n"
+    "  --order LIST       random, sequential\n"
+    "  --block LIST       bytes of a request, 512 to 1m (4k)\n"
+    "  --depth LIST       requests in flight, 1 to 1m (1,32)\n"
+    "  --threads LIST     threads that submit, 1 to 64 (1)\n"
+    "  --files N          files that the requests are spread over, 1 to 64 (1)\n"
+    "  --contenders LIST  of libc, uaio, kernel, uaio-linux, io_uring, blocking (all)\n"
+    "  --rounds N         of each contender (5)\n"
+    "  --seconds S        of each round, also 0.1 (0.5)\n"
+    "  --size BYTES       of the files together (256m)\n"
+    "  --directory DIR    where they are made, and removed again (.)\n"
+    "  --seed N           of the order of the blocks (1)\n"
+    "  --no-trace         do not count system calls (that needs ptrace)\n"
+    "  --json FILE        write the figures to FILE\n"
+    "  --html FILE        write a report with plots to FILE\n"
+    "  --quiet            no progress line\n"
+    "  --list             the works that these options come to, and no more\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "LIST is of words with commas between, and the works are all combinations.  With\n"
+    "none of media, io, order, block and depth: a choice of a dozen that takes some\n"
+    "minutes.  Figures may end in k, m or g (powers of 1024).\n"
+    "\n"
+    "Who is compared: libc's POSIX AIO and uaio's, the kernel's native AIO and uaio's,\n"
+    "io_uring, and 'blocking': as many threads as there are requests in flight, 64 at\n"
+    "most, that read and write and do nothing else.  Each round of each is a process of\n"
+    "its own, in another order each time; medians count.  Every 64th block that is read\n"
+    "is checked.  What cannot be measured here is told with the reason.\n"
+    "\n"
+    "Examples:\n"
+    "  uaio bench --media cached --depth 1,32,1k --html report.html\n"
+    "  uaio bench --media direct --io read,write --directory /srv/db --json -\n"
+    "\n"
+    "Sockets: see uaio-pending-sockets.\n"
+    "\n"
+    "Exit status: 0 measured, 1 wrong data was read, a request failed, or there was no\n"
+    "file to be had, 2 bad options.\n";
+
+static const char *const media_words[] = {"cached", "cold", "direct", NULL};
+static const char *const io_words[] = {"read", "write", "mixed", NULL};
+static const char *const order_words[] = {"random", "sequential", NULL};
+
+struct list {
+    uint64_t value[MAX_LIST];
+    unsigned n;
+};
+
+struct lists {
+    struct list media, io, order, block, depth, threads;
+};
+
+static bool complain(const char *option, const char *text, const char *wanted)
+{
+    fprintf(stderr, "uaio bench: --%s %s: %s\n", option, text, wanted);
+    return false;
+}
+
+/* ---- parsing ---------------------------------------------------------------------- */
+
+static bool parse_number(const char *option, const char *text, uint64_t least, uint64_t most,
+                         uint64_t *value)
+{
+    static const char suffixes[] = "kmg";
+    char *end, wanted[96];
+    const char *suffix;
+
+    snprintf(wanted, sizeof wanted, "a number from %llu to %llu is wanted",
+             (unsigned long long)least, (unsigned long long)most);
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (end == text || errno || *text == '-')
+        return complain(option, text, wanted);
+    suffix = *end ? strchr(suffixes, *end | 0x20) : NULL;
+    if (suffix && *value <= UINT64_MAX >> 30) {
+        *value <<= 10 * (suffix - suffixes + 1);
+        end++;
+    }
+    if (*end || *value < least || *value > most)
+        return complain(option, text, wanted);
+    return true;
+}
+
+static bool parse_word(const char *option, const char *text, const char *const words[],
+                       uint64_t *value)
+{
+    char wanted[160] = "one of";
+
+    for (unsigned i = 0; words[i]; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *value = i;
+            return true;
+        }
+        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), " %s", words[i]);
+    }
+    return complain(option, text, wanted);
+}
+
+/* Words if there are some, else numbers between the bounds. */
+static bool parse_list(struct list *list, const char *option, const char *text,
+                       const char *const words[], uint64_t least, uint64_t most)
+{
+    char copy[256], *rest = NULL;
+
+    if (strlen(text) >= sizeof copy)
+        return complain(option, text, "too long");
+    strcpy(copy, text);
+    list->n = 0;
+    for (char *item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+        uint64_t *value = &list->value[list->n];
+        if (list->n == MAX_LIST)
+            return complain(option, text, "too many");
+        if (words ? !parse_word(option, item, words, value)
+                  : !parse_number(option, item, least, most, value))
+            return false;
+        list->n++;
+    }
+    return list->n > 0 || complain(option, text, "nothing in it");
+}
+
+static bool parse_block(struct list *list, const char *text)
+{
+    if (!parse_list(list, "block", text, NULL, SECTOR, 1 << 20))
+        return false;
+    for (unsigned i = 0; i < list->n; i++)
+        if (list->value[i] & (list->value[i] - 1))
+            return complain("block", text, "powers of two are wanted");
+    return true;
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    if (end == text || *end || !(*seconds >= 0.01 && *seconds <= 3600))
+        return complain("seconds", text, "a number from 0.01 to 3600 is wanted");
+    return true;
+}
+
+static bool parse_contenders(struct options *options, const char *text)
+{
+    const char *names[16] = {NULL};
+    struct list list;
+
+    for (unsigned i = 0; i < n_contenders; i++)
+        names[i] = contenders[i]->name;
+    if (!parse_list(&list, "contenders", text, names, 0, 0))
+        return false;
+    memset(options->wanted, 0, sizeof options->wanted);
+    for (unsigned i = 0; i < list.n; i++)
+        options->wanted[list.value[i]] = true;
+    return true;
+}
+
+enum {
+    MEDIA = 256,
+    IO,
+    ORDER,
+    BLOCK,
+    DEPTH,
+    THREADS,
+    FILES,
+    CONTENDERS,
+    ROUNDS,
+    SECONDS,
+    SIZE,
+    DIRECTORY,
+    SEED,
+    NO_TRACE,
+    JSON,
+    HTML,
+    QUIET,
+    LIST
+};
+
+static const struct option names[] = {
+    {"media", 1, NULL, MEDIA},   {"io", 1, NULL, IO},
+    {"order", 1, NULL, ORDER},   {"block", 1, NULL, BLOCK},
+    {"depth", 1, NULL, DEPTH},   {"threads", 1, NULL, THREADS},
+    {"files", 1, NULL, FILES},   {"contenders", 1, NULL, CONTENDERS},
+    {"rounds", 1, NULL, ROUNDS}, {"seconds", 1, NULL, SECONDS},
+    {"size", 1, NULL, SIZE},     {"directory", 1, NULL, DIRECTORY},
+    {"seed", 1, NULL, SEED},     {"no-trace", 0, NULL, NO_TRACE},
+    {"json", 1, NULL, JSON},     {"html", 1, NULL, HTML},
+    {"quiet", 0, NULL, QUIET},   {"list", 0, NULL, LIST},
+    {"help", 0, NULL, 'h'},      {NULL, 0, NULL, 0},
+};
+
+static bool parse_work(struct lists *lists, int option, const char *text)
+{
+    switch (option) {
+    case MEDIA:
+        return parse_list(&lists->media, "media", text, media_words, 0, 0);
+    case IO:
+        return parse_list(&lists->io, "io", text, io_words, 0, 0);
+    case ORDER:
+        return parse_list(&lists->order, "order", text, order_words, 0, 0);
+    case BLOCK:
+        return parse_block(&lists->block, text);
+    case DEPTH:
+        return parse_list(&lists->depth, "depth", text, NULL, 1, 1 << 20);
+    default:
+        return parse_list(&lists->threads, "threads", text, NULL, 1, 64);
+    }
+}
+
+static bool parse_setting(struct options *options, int option, const char *text)
+{
+    uint64_t n = 0;
+    bool good = true;
+
+    switch (option) {
+    case FILES:
+        good = parse_number("files", text, 1, MAX_FILES, &n);
+        options->files = (unsigned)n;
+        return good;
+    case ROUNDS:
+        good = parse_number("rounds", text, 1, 1000, &n);
+        options->rounds = (unsigned)n;
+        return good;
+    case SIZE:
+        good = parse_number("size", text, 1 << 20, UINT64_C(1) << 44, &n);
+        options->bytes = (size_t)n;
+        return good;
+    case SEED:
+        return parse_number("seed", text, 0, UINT64_MAX, &options->seed);
+    case SECONDS:
+        return parse_seconds(text, &options->seconds);
+    case CONTENDERS:
+        return parse_contenders(options, text);
+    case DIRECTORY:
+        options->directory = text;
+        return true;
+    case JSON:
+        options->json = text;
+        return true;
+    case HTML:
+        options->html = text;
+        return true;
+    case NO_TRACE:
+        options->trace = false;
+        return true;
+    case QUIET:
+        options->quiet = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- the works ---------------------------------------------------------------------- */
+
+void work__name(const struct work *work, char *name, size_t size)
+{
+    const char *unit = work->block % 1024 == 0 ? "k" : "";
+    size_t block = *unit ? work->block / 1024 : work->block;
+    int n = snprintf(name, size, "%s %s %s %zu%s depth %u", media_words[work->media],
+                     order_words[work->order], io_words[work->io], block, unit, work->depth);
+
+    if (work->threads > 1 && n > 0 && (size_t)n < size)
+        snprintf(name + n, size - (size_t)n, " threads %u", work->threads);
+}
+
+static void choose_works(struct options *options)
+{
+    static const struct work choice[] = {
+        {MEDIA_CACHED, IO_READ, ORDER_RANDOM, 4096, 1, 1},
+        {MEDIA_CACHED, IO_READ, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_CACHED, IO_READ, ORDER_RANDOM, 4096, 1024, 1},
+        {MEDIA_CACHED, IO_READ, ORDER_RANDOM, 4096, 32, 4},
+        {MEDIA_CACHED, IO_READ, ORDER_RANDOM, 256 * 1024, 8, 1},
+        {MEDIA_CACHED, IO_WRITE, ORDER_RANDOM, 4096, 1, 1},
+        {MEDIA_CACHED, IO_WRITE, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_COLD, IO_READ, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_COLD, IO_READ, ORDER_SEQUENTIAL, 64 * 1024, 8, 1},
+        {MEDIA_DIRECT, IO_READ, ORDER_RANDOM, 4096, 1, 1},
+        {MEDIA_DIRECT, IO_READ, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_DIRECT, IO_MIXED, ORDER_RANDOM, 4096, 32, 1},
+    };
+
+    memcpy(options->works, choice, sizeof choice);
+    options->n_works = sizeof choice / sizeof *choice;
+}
+
+static void default_to(struct list *list, unsigned n, const uint64_t values[])
+{
+    if (list->n == 0) {
+        list->n = n;
+        memcpy(list->value, values, n * sizeof *values);
+    }
+}
+
+/* The i-th of the combinations, the last list running fastest. */
+static struct work combination(const struct lists *lists, unsigned i)
+{
+    const struct list *const each[] = {&lists->threads, &lists->depth, &lists->block,
+                                       &lists->order,   &lists->io,    &lists->media};
+    uint64_t value[6];
+
+    for (unsigned k = 0; k < 6; k++) {
+        value[k] = each[k]->value[i % each[k]->n];
+        i /= each[k]->n;
+    }
+    return (struct work){(enum media)value[5], (enum io)value[4],  (enum order)value[3],
+                         (size_t)value[2],     (unsigned)value[1], (unsigned)value[0]};
+}
+
+static bool combine(struct options *options, struct lists *lists)
+{
+    unsigned n;
+
+    if (lists->media.n + lists->io.n + lists->order.n + lists->block.n + lists->depth.n +
+            lists->threads.n ==
+        0) {
+        choose_works(options);
+        return true;
+    }
+    default_to(&lists->media, 1, (uint64_t[]){MEDIA_CACHED});
+    default_to(&lists->io, 1, (uint64_t[]){IO_READ});
+    default_to(&lists->order, 1, (uint64_t[]){ORDER_RANDOM});
+    default_to(&lists->block, 1, (uint64_t[]){4096});
+    default_to(&lists->depth, 2, (uint64_t[]){1, 32});
+    default_to(&lists->threads, 1, (uint64_t[]){1});
+    n = lists->media.n * lists->io.n * lists->order.n * lists->block.n * lists->depth.n *
+        lists->threads.n;
+    if (n > MAX_WORKS) {
+        fprintf(stderr, "uaio bench: %u combinations, and at most %d can be measured in a run\n", n,
+                MAX_WORKS);
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct work work = combination(lists, i);
+        if (work.threads > work.depth)
+            work.threads = work.depth;
+        options->works[options->n_works++] = work;
+    }
+    return true;
+}
+
+static void list_works(const struct options *options)
+{
+    char name[128];
+
+    for (unsigned i = 0; i < options->n_works; i++) {
+        work__name(&options->works[i], name, sizeof name);
+        puts(name);
+    }
+}
+
+bool options__parse(struct options *options, int argc, char **argv, int *status)
+{
+    struct lists lists = {0};
+    bool list = false;
+    int option;
+
+    *options = (struct options){.rounds = 5,
+                                .files = 1,
+                                .seconds = 0.5,
+                                .bytes = 256u << 20,
+                                .seed = 1,
+                                .directory = ".",
+                                .trace = true};
+    memset(options->wanted, 1, sizeof options->wanted);
+    *status = 2;
+    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            *status = 0;
+            return false;
+        }
+        if (option == '?') {
+            fputs("'uaio bench --help' lists the options\n", stderr);
+            return false;
+        }
+        if (option == LIST)
+            list = true;
+        else if (option <= THREADS ? !parse_work(&lists, option, optarg)
+                                   : !parse_setting(options, option, optarg))
+            return false;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "uaio bench: '%s' is no option; 'uaio bench --help' lists them\n",
+                argv[optind]);
+        return false;
+    }
+    if (!combine(options, &lists))
+        return false;
+    if (list) {
+        list_works(options);
+        *status = 0;
+    }
+    return !list;
+}

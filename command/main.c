@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The command: each subcommand is in a directory of its own. */
+#include "bench/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const help =
+    "usage: uaio COMMAND [ARGUMENT]...\n"
+    "\n"
+    "  uaio bench      measure uaio beside libc's and the kernel's asynchronous I/O\n"
+    "  uaio --help     this text; 'uaio COMMAND --help' tells of a command\n"
+    "  uaio --version  the version\n"
+    "\n"
+    "Exit status: 2 for a command or an option that there is not; otherwise see the\n"
+    "command.\n";
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+
+    if (strcmp(command, "bench") == 0)
+        return bench__main(argc - 1, argv + 1);
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || argc == 1) {
+        fputs(help, argc == 1 ? stderr : stdout);
+        return argc == 1 ? 2 : 0;
+    }
+    if (strcmp(command, "--version") == 0) {
+        printf("uaio %s\n", UAIO_VERSION);
+        return 0;
+    }
+    fprintf(stderr, "uaio: there is no command '%s'; 'uaio --help' lists them\n", command);
+    return 2;
+}

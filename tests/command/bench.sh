@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# uaio bench, as a user meets it: what it says, what it leaves behind.  Its figures
+# are nobody's business here.
+#
+#     bench.sh <uaio>
+set -eu
+
+uaio=$1
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir "$scratch/data"
+cd "$scratch"
+
+fail() {
+    echo "FAIL: $*"
+    exit 1
+}
+
+# expect STATUS TEXT ARGUMENT...: it ends so, and says that.
+expect() {
+    status=$1 text=$2
+    shift 2
+    found=0
+    "$uaio" "$@" >out 2>&1 || found=$?
+    [ "$found" = "$status" ] || fail "uaio $*: status $found, not $status: $(cat out)"
+    grep -q -- "$text" out || fail "uaio $*: says nothing of '$text': $(cat out)"
+}
+
+left_behind() {
+    [ -z "$(ls data)" ] || fail "left behind: $(ls data)"
+}
+
+expect 2 'uaio bench'
+expect 0 'uaio bench' --help
+expect 0 '^uaio [0-9]' --version
+expect 2 "no command 'sing'" sing
+expect 0 'Exit status' bench --help
+expect 2 'one of cached cold direct' bench --media paper
+expect 2 'powers of two' bench --block 1000
+expect 2 'from 512 to' bench --block 1
+expect 2 'from 1 to' bench --depth 0
+expect 2 'from 1 to' bench --depth -1
+expect 2 'from 1 to' bench --depth 1x
+expect 2 'nothing in it' bench --depth ,
+expect 2 'from 0.01' bench --seconds nan
+expect 2 'is no option' bench fast
+expect 2 'combinations' bench --depth 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22 \
+    --threads 1,2,3,4,5,6,7,8,9,10,11,12
+expect 0 '^cached random read 4k depth 1$' bench --list
+expect 0 '^direct sequential mixed 512 depth 1024 threads 2$' bench --list --media direct \
+    --order sequential --io mixed --block 512 --depth 1k --threads 2
+[ "$(wc -l <out)" = 1 ] || fail "more than one work: $(cat out)"
+expect 1 'choose another --directory' bench --directory "$scratch/none"
+expect 1 "$scratch/none/report" bench --directory data --size 1m --rounds 1 --seconds 0.01 \
+    --depth 1 --no-trace --contenders blocking --html "$scratch/none/report"
+left_behind
+
+# All of it in little: each contender is measured, or there is a reason.
+expect 0 'cached random read 4k depth 2' bench --directory data --size 2m --files 2 --rounds 2 \
+    --seconds 0.02 --media cached,cold,direct --io read,write,mixed --depth 2,70 --json report.json \
+    --html report.html
+left_behind
+for contender in libc uaio kernel uaio-linux io_uring blocking; do
+    [ "$(grep -c "\"contender\": \"$contender\"" report.json)" = 18 ] ||
+        fail "$contender is not in all of report.json"
+done
+for contender in uaio uaio-linux blocking; do
+    ! grep "\"cached\".*\"contender\": \"$contender\", \"not_measured\"" report.json ||
+        fail "$contender was not measured"
+done
+grep -q '"iops"' report.json || fail 'no figure in report.json'
+! command -v python3 >/dev/null || python3 -m json.tool report.json >/dev/null ||
+    fail 'report.json is no JSON'
+grep -q '<svg' report.html || fail 'no plot in report.html'
+grep -q 'against depth' report.html || fail 'no plot of the depths in report.html'
+! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
+grep -q '</html>' report.html || fail 'report.html is cut short'
+
+# Who is interrupted removes his files, too.
+"$uaio" bench --directory data --size 1m --seconds 60 --no-trace --depth 1 >out 2>&1 &
+pid=$!
+until grep -q kIOPS out; do
+    kill -0 "$pid" || fail "it ended by itself: $(cat out)"
+done
+kill -TERM "$pid"
+! wait "$pid" || fail 'SIGTERM did not end it'
+left_behind
+echo 'all as it should be'
