@@ -209,7 +209,7 @@ int series__run(const struct options *options, struct series *all)
 static const char *filesystem_of(const char *directory)
 {
     static const struct {
-        long type;
+        unsigned long type;
         const char *name;
     } known[] = {{0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"},
                  {0x01021994, "tmpfs"}, {0x794c7630, "overlay"}, {0x6969, "nfs"},
@@ -219,7 +219,7 @@ static const char *filesystem_of(const char *directory)
     if (statfs(directory, &about) != 0)
         return "unknown";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if ((long)about.f_type == known[i].type)
+        if ((unsigned long)about.f_type == known[i].type)
             return known[i].name;
     return "other";
 }

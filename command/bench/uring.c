@@ -78,9 +78,22 @@ static int begin(struct engine *engine, char reason[REASON_MAX])
     return ENOTSUP;
 }
 
-# define submit NULL
-# define reap NULL
-# define end NULL
+static int submit(struct engine *engine, unsigned i)
+{
+    (void)engine, (void)i;
+    return ENOTSUP;
+}
+
+static int reap(struct engine *engine)
+{
+    (void)engine;
+    return ENOTSUP;
+}
+
+static void end(struct engine *engine)
+{
+    (void)engine;
+}
 #endif
 
 const struct contender contender__io_uring = {

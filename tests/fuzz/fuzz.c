@@ -19,9 +19,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-void fail(const char *what, long detail)
+void fail(const char *what, long long detail)
 {
-    fprintf(stderr, "FINDING: %s (%ld)\n", what, detail);
+    fprintf(stderr, "FINDING: %s (%lld)\n", what, detail);
     abort();
 }
 

@@ -48,9 +48,9 @@ uint64_t take_number(struct input *in);
 /* ---- the end ------------------------------------------------------------------- */
 
 /* Does not return: it is a finding. */
-void fail(const char *what, long detail) __attribute__((noreturn));
+void fail(const char *what, long long detail) __attribute__((noreturn));
 
-static inline void must(bool condition, const char *what, long detail)
+static inline void must(bool condition, const char *what, long long detail)
 {
     if (!condition)
         fail(what, detail);

@@ -307,7 +307,7 @@ static void submit(struct input *in)
     uintptr_t pointers[LIST];
     unsigned long ctx;
     struct tracked *t = take_context(in, &ctx);
-    long nr = n, result;
+    long nr = (long)n, result;
 
     for (unsigned i = 0; i < n; i++)
         pointers[i] = (uintptr_t)take_iocb(in);
@@ -349,7 +349,7 @@ static unsigned char *take_events(struct input *in, long *room)
 {
     unsigned how = take(in);
 
-    *room = how % (EVENTS + 1);
+    *room = (long)(how % (EVENTS + 1));
     if (how >= 0xf0) {
         *room = 0;
         return (unsigned char *)(uintptr_t)take_bad_address(in);

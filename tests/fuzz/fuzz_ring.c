@@ -273,15 +273,16 @@ static void submit(struct input *in, struct tracked *t)
             t->is_buffer = true;
         }
     }
-    result = linux__submit(ctx, n, list);
+    result = linux__submit(ctx, (long)n, list);
     must(result >= -4095 && result <= (long)n && (t->ring || result < 0), "io_submit", result);
 }
 
 static void reap(struct input *in, const struct tracked *t)
 {
     unsigned how = take(in);
-    long min_nr = take(in), nr = min_nr + take(in), room = take(in) % (EVENTS + 1), n;
-    unsigned char *events = events_end - room * (long)sizeof(struct linux_event);
+    long min_nr = (long)take(in), nr = min_nr + (long)take(in);
+    long room = (long)(take(in) % (EVENTS + 1)), n;
+    unsigned char *events = events_end - (size_t)room * sizeof(struct linux_event);
     int64_t time[2] = {0, how % 4 == 3 ? take(in) * 1000 : 0};
     unsigned long ctx = take_context(in, t);
 

@@ -353,7 +353,7 @@ static void race_native(struct lane *l)
                                    .aio_buf = i == 0 ? POLLIN : (uintptr_t)l->data[i],
                                    .aio_nbytes = i == 0 ? 0 : RECORD};
         }
-        insist(syscall(SYS_io_submit, ctx, n, list) == n, "io_submit");
+        insist(syscall(SYS_io_submit, ctx, (long)n, list) == (long)n, "io_submit");
         feed(l, next_random(&l->random) % n);
         stress_at("native AIO: io_cancel, io_getevents");
         for (unsigned i = 0; i < n && round < 7; i++) {
@@ -363,7 +363,7 @@ static void race_native(struct lane *l)
                 cancelled[n - 1 - i] = true;
         }
         if (round < 7)
-            check_events(l, ctx, n, cancelled);
+            check_events(l, ctx, (long)n, cancelled);
         if (round == 7) {
             stress_at("native AIO: io_destroy");
             must(syscall(SYS_io_destroy, ctx) == 0, "io_destroy");

@@ -310,7 +310,7 @@ static void settle(struct worker *w, struct victim *v)
     stress_at("io_getevents");
     if (v->n_native > 0)
         n = syscall(SYS_io_getevents, v->ctx, v->n_native, v->n_native, events, NULL);
-    must(n == v->n_native, "io_getevents");
+    must(n == (long)v->n_native, "io_getevents");
     for (long i = 0; i < n; i++)
         must(events[i].res == RECORD, "a request of io_submit failed");
 #endif

@@ -325,7 +325,7 @@ static void close_file(struct worker *w)
 static void suspend_for_a_moment(struct worker *w)
 {
     const struct aiocb *list[BATCH];
-    const struct timespec moment = {0, next_random(&w->random) % 3 * 50000};
+    const struct timespec moment = {0, (long)(next_random(&w->random) % 3 * 50000)};
 
     stress_at("aio_suspend with a timeout");
     for (unsigned i = 0; i < w->n; i++)
