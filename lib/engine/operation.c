@@ -100,6 +100,11 @@ static ssize_t read_known(struct operation *op)
     return descriptor__take_cached(op->fd) ? read_cached(op) : OPERATION_PENDING;
 }
 
+static bool is_stream(const struct operation *op)
+{
+    return !op->positioned && !uaio__has_positions(op->fd, op->kind == OPERATION_WRITE);
+}
+
 static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *invalid)
 {
     bool is_write = op->kind == OPERATION_WRITE, direct;
@@ -118,7 +123,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
     op->append = is_write && uaio__appends(status, op->flags);
     op->blocking = true;
     if (op->offset < 0 && !op->append) {
-        op->stream = !uaio__has_positions(op->fd, is_write);
+        op->stream = is_stream(op);
         *invalid = !op->stream;
         return OPERATION_PENDING;
     }
@@ -126,7 +131,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
     if (is_write && !direct && !(status & (O_SYNC | O_DSYNC)) && !op->flags)
         op->blocking = false;
     if (uaio__never_waits(op->flags) && !direct) {
-        op->stream = !uaio__has_positions(op->fd, is_write);
+        op->stream = is_stream(op);
         op->append = op->append && !op->stream;
         return operation__run(op);
     }
@@ -138,7 +143,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
             descriptor__set_cached(op->fd);
         return result;
     }
-    op->stream = !uaio__has_positions(op->fd, is_write);
+    op->stream = is_stream(op);
     if (op->stream) {
         op->append = false; /* all writes to it are */
         op->blocking = true;

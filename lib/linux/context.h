@@ -75,6 +75,7 @@ struct completion {
         struct {                /* before there is a request: */
             struct context *context;
             int status; /* of the descriptor, as of F_GETFL */
+            int pin;    /* its file's, if that was there already; else -1 */
         };
     };
     int resfd;        /* a pin, or -1 */

@@ -250,6 +250,7 @@ int iocb__check(struct iocb_checker *checker, void *user, const struct linux_ioc
         .object = (uintptr_t)user,
         .resfd = -1,
         .status = checker->status,
+        .pin = -1,
     };
     if (iocb->flags & IOCB_RESFD) {
         err = check_eventfd(checker, (int)iocb->resfd);

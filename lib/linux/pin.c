@@ -194,6 +194,11 @@ mode_t pin__type(int fd)
     return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
+mode_t pin__type_of(int pin)
+{
+    return at(pin, false)->type;
+}
+
 static int pin_anew(int fd, mode_t *type, unsigned users)
 {
     int pin = duplicate(fd);
@@ -266,16 +271,23 @@ static void unpark_last(int fd, int pin)
         close_pin(pin, record);
 }
 
+int pin__get_current(int fd, mode_t *type)
+{
+    struct number *number = at(fd, false);
+    int pin = number ? join_current(fd, number) : -ENOENT;
+
+    if (pin >= 0 && type)
+        *type = pin__type_of(pin);
+    return pin;
+}
+
 int pin__get(int fd, mode_t *type)
 {
     struct number *number = at(fd, true);
-    int pin = number ? join_current(fd, number) : -ENOENT;
+    int pin = pin__get_current(fd, type);
 
-    if (pin >= 0) {
-        if (type)
-            *type = at(pin, false)->type;
+    if (pin >= 0)
         return pin;
-    }
     pin = pin_anew(fd, type, 1);
     if (pin >= 0 && number)
         unpark_last(fd, atomic_exchange_explicit(&number->pin, pin, memory_order_seq_cst));

@@ -44,11 +44,15 @@
  * *type, if asked for: of the file, S_IFREG and so on, 0 for one without. */
 int pin__get(int fd, mode_t *type);
 
+/* The same, if the file has one already; else -ENOENT. */
+int pin__get_current(int fd, mode_t *type);
+
 /* The same, shared with nobody. */
 int pin__get_own(int fd, mode_t *type);
 
-/* The type alone. */
+/* The type alone: of a descriptor, of a pin. */
 mode_t pin__type(int fd);
+mode_t pin__type_of(int pin);
 
 void pin__put(int pin);
 

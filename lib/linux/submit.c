@@ -122,6 +122,35 @@ static void set_position(struct operation *op, mode_t type)
         op->stream = false; /* then it says ESPIPE */
 }
 
+/* Whatever is queued needs a pin.  If the file has one, that tells what it is. */
+static void pin_early(struct operation *op, struct completion *completion)
+{
+    mode_t type;
+
+    if (op->kind > OPERATION_WRITE ||
+        (op->kind == OPERATION_READ && !(completion->status & O_DIRECT)))
+        return;
+    completion->pin = pin__get_current(op->fd, &type);
+    op->positioned = completion->pin >= 0 && (S_ISREG(type) || S_ISBLK(type));
+}
+
+static void unpin_early(struct completion *completion)
+{
+    if (completion->pin >= 0)
+        pin__put(completion->pin);
+}
+
+static int take_file(const struct operation *op, struct completion *completion, mode_t *type)
+{
+    int file = completion->pin;
+
+    if (file < 0)
+        return op->kind == OPERATION_POLL ? pin__get_own(op->fd, type) : pin__get(op->fd, type);
+    completion->pin = -1;
+    *type = pin__type_of(file);
+    return file;
+}
+
 static int pin(struct operation *op, void *face_data)
 {
     struct completion *completion = face_data;
@@ -135,7 +164,7 @@ static int pin(struct operation *op, void *face_data)
         err = check_type(op, type);
         return err ? err : 1; /* it does not block */
     }
-    file = op->kind == OPERATION_POLL ? pin__get_own(op->fd, &type) : pin__get(op->fd, &type);
+    file = take_file(op, completion, &type);
     if (file < 0)
         return op->stream || op->kind == OPERATION_POLL ? -EAGAIN : 1;
     err = check_type(op, type);
@@ -230,7 +259,10 @@ static int start(struct context *c, struct submission *s, struct batch *batch,
     s->face = &face;
     s->cookie = c;
     completion->context = c;
+    pin_early(&s->operation, completion);
     result = engine__prepare(s, &outcome->request, &refused);
+    if (!outcome->request)
+        unpin_early(completion);
     if (refused)
         return (int)result;
     if (!outcome->request) {
