@@ -98,7 +98,7 @@ static int open_libc(struct engine *engine, char reason[REASON_MAX])
 
 static int open_uaio(struct engine *engine, char reason[REASON_MAX])
 {
-    (void)reason;
+    *reason = '\0';
     return open_with(engine, &uaio_calls);
 }
 

@@ -73,7 +73,8 @@ static struct axis logarithmic_axis(double least, double most, int from, int to)
 
 static void ticks(FILE *to, const struct axis *axis, bool horizontal, const char *unit)
 {
-    for (double at = axis->least; at <= axis->most + 0.01; at += 1) {
+    for (int power = (int)axis->least; power <= (int)axis->most; power++) {
+        double at = power;
         double p =
             axis->from + (at - axis->least) / (axis->most - axis->least) * (axis->to - axis->from);
         char label[32];
