@@ -16,7 +16,7 @@
 
 #define FEW 512
 #define MANY 2560
-#define PATIENCE_NS INT64_C(20000000000)
+#define PATIENCE_S 20
 
 #define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)
 
@@ -28,15 +28,37 @@ static int signal_for(int status)
     return signal == SIGTRAP || signal == SIGSTOP || signal == (SIGTRAP | 0x80) ? 0 : signal;
 }
 
+static volatile sig_atomic_t time_is_up;
+
+static void note_time(int signal_number)
+{
+    (void)signal_number;
+    time_is_up = 1;
+}
+
+/* It interrupts waitpid(), in case that nothing stops any more. */
+static void limit_time(unsigned seconds)
+{
+    struct sigaction action = {.sa_handler = note_time};
+
+    sigaction(SIGALRM, &action, NULL);
+    time_is_up = 0;
+    alarm(seconds);
+}
+
 /* Every stop of every thread, until the process has ended: half of those at system
  * calls are entries. */
 static int64_t count_stops(pid_t pid)
 {
-    int64_t stops = 0, end_ns = now_ns() + PATIENCE_NS;
+    int64_t stops = 0;
     int status;
 
     for (;;) {
         pid_t tid = waitpid(-1, &status, __WALL);
+        if (time_is_up)
+            kill(pid, SIGKILL);
+        if (tid < 0 && errno == EINTR)
+            continue;
         if (tid < 0)
             return errno == ECHILD ? stops / 2 : -1;
         if (WIFEXITED(status) || WIFSIGNALED(status)) {
@@ -46,10 +68,6 @@ static int64_t count_stops(pid_t pid)
         }
         if (WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80))
             stops++;
-        if (now_ns() > end_ns) {
-            kill(pid, SIGKILL);
-            end_ns = INT64_MAX;
-        }
         ptrace(PTRACE_SYSCALL, tid, 0, (void *)(uintptr_t)signal_for(status));
     }
 }
@@ -81,7 +99,9 @@ static int64_t count_calls(const struct options *options, const struct work *wor
         waitpid(pid, &status, 0);
         return -1;
     }
+    limit_time(PATIENCE_S);
     calls = count_stops(pid);
+    alarm(0);
     return outcome->over && !outcome->reason[0] ? calls : -1;
 }
 
