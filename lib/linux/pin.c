@@ -155,6 +155,20 @@ static void close_number(int fd)
     uaio__kernel(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
+void pin__make_room(void)
+{
+#ifdef SYS_memfd_create
+    int fd = (int)uaio__kernel(SYS_memfd_create, (long)(uintptr_t) "uaio", 1 /* close-on-exec */, 0,
+                               0, 0, 0);
+    int pin = fd >= 0 ? duplicate(fd) : -1;
+
+    if (pin >= 0)
+        close_number(pin);
+    if (fd >= 0)
+        close_number(fd);
+#endif
+}
+
 /* ---- sharing --------------------------------------------------------------- */
 
 /* Become a user of the pin, if it is one. */

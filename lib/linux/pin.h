@@ -40,6 +40,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/*
+ * Have the kernel enlarge its table of descriptors now.  While other threads share
+ * it, which they need not do yet, that takes 10 to 30 ms: not for io_submit().
+ */
+void pin__make_room(void);
+
 /* A descriptor of the same open file that lasts until pin__put(), or -errno.
  * *type, if asked for: of the file, S_IFREG and so on, 0 for one without. */
 int pin__get(int fd, mode_t *type);

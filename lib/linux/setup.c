@@ -26,6 +26,7 @@ static void init(void)
     process__in_child(submit__reset);
     engine__when_idle(pin__sweep);
     process__before_end(submit__finish_writes);
+    pin__make_room();
 }
 
 /* The kernel's bound on the ring of a context: 256 MiB of events, of which it
