@@ -483,13 +483,13 @@ bool engine__ready(const struct readiness *ready, int n)
  *
  * But if all workers are stuck, there is nobody to leave it to.
  */
-static bool may_help(const struct request *r, unsigned how)
+static bool may_help(const struct request *r, struct request_id id, unsigned how)
 {
     bool computes = atomic_load_explicit(&r->computes, memory_order_relaxed);
     bool wanted =
         computes ? how & HELP_NEIGHBOURS || request__in_flight() <= 1 : how & HELP_SLEEPERS;
 
-    wanted = wanted || habit__is_expected(request__id(r));
+    wanted = wanted || habit__is_expected(id);
 
     if (!wanted && pool__has_reserve(&engine__io))
         return false;
@@ -559,7 +559,7 @@ bool engine__help(struct request_id id, unsigned how)
 {
     struct request *r = request__at(id);
 
-    if (!engine__helpable(id) || !may_help(r, how) || !claim_and_run(r, id.generation))
+    if (!engine__helpable(id) || !may_help(r, id, how) || !claim_and_run(r, id.generation))
         return false;
     uaio__count(STAT_HELPED);
     completion__tell(r);
