@@ -30,6 +30,7 @@ struct loop {
     pthread_t thread;
     pthread_barrier_t *ready;
     unsigned number, of;
+    unsigned first; /* of all requests, the first that is this thread's */
     uint64_t limit; /* operations of this thread, 0: by time */
     uint64_t begun, operations, wrong, failed, random;
     int64_t end_ns;
@@ -218,7 +219,7 @@ static void make_requests(struct loop *loop, char *buffers, size_t n_buffers)
     loop->idle = must_allocate(engine->depth, sizeof *loop->idle);
     loop->n_idle = engine->depth;
     for (unsigned i = 0; i < engine->depth; i++) {
-        size_t buffer = ((size_t)loop->number * engine->depth + i) % n_buffers;
+        size_t buffer = ((size_t)loop->first + i) % n_buffers;
         engine->requests[i].buffer = buffers + buffer * loop->work->block;
         engine->requests[i].nbytes = loop->work->block;
         loop->idle[i] = engine->depth - 1 - i;
@@ -264,6 +265,14 @@ static unsigned share(unsigned depth, unsigned threads, unsigned number)
     return depth / threads + (number < depth % threads);
 }
 
+/* How many requests the threads before this one have. */
+static unsigned shares_before(unsigned depth, unsigned threads, unsigned number)
+{
+    unsigned larger = number < depth % threads ? number : depth % threads;
+
+    return number * (depth / threads) + larger;
+}
+
 _Noreturn void round__child(const struct options *options, const struct work *work,
                             const struct files *files, const struct contender *contender,
                             uint64_t operations, struct outcome *outcome)
@@ -284,15 +293,17 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
     pthread_barrier_init(&ready, NULL, n + 1);
     for (unsigned i = 0; i < n; i++) {
         struct loop *loop = &loops[i];
-        *loop = (struct loop){.options = options,
-                              .work = work,
-                              .files = files,
-                              .ready = &ready,
-                              .number = i,
-                              .of = n,
-                              .limit = operations / n,
-                              .random = options->seed * 1000003 + i,
-                              .shares_buffers = n_buffers < wanted};
+        *loop =
+            (struct loop){.options = options,
+                          .work = work,
+                          .files = files,
+                          .ready = &ready,
+                          .number = i,
+                          .of = n,
+                          .first = contender->synchronous ? i : shares_before(work->depth, n, i),
+                          .limit = operations / n,
+                          .random = options->seed * 1000003 + i,
+                          .shares_buffers = n_buffers < wanted};
         loop->engine =
             (struct engine){.contender = contender,
                             .done = done,

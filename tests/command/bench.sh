@@ -81,6 +81,10 @@ grep -q 'against depth' report.html || fail 'no plot of the depths in report.htm
 ! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
 grep -q '</html>' report.html || fail 'report.html is cut short'
 
+# Threads with unequal shares of the depth have no buffer in common.
+expect 0 'depth 3 threads 2' bench --directory data --size 4m --rounds 1 --seconds 0.3 \
+    --media cached --block 64k --depth 3 --threads 2 --no-trace --contenders uaio,uaio-linux
+
 # Who is interrupted removes his files, too.
 "$uaio" bench --directory data --size 1m --seconds 60 --no-trace --depth 1 >out 2>&1 &
 pid=$!
