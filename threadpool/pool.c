@@ -398,8 +398,8 @@ static bool needs_wake(struct pool *pool, enum pool_class class)
            !atomic_load_explicit(&pool->watched, memory_order_seq_cst);
 }
 
-/* The slow half of a post: see to it that somebody looks at the inbox. */
-static void find_worker(struct pool *pool, bool may_start)
+/* See to it that a worker looks at the inbox.  False: there is work, but no thread. */
+static bool rouse_worker(struct pool *pool, bool may_start)
 {
     struct errand errand = {NULL, NULL};
     bool served;
@@ -414,7 +414,13 @@ static void find_worker(struct pool *pool, bool may_start)
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand) && served;
     pool__signals_restore(&mask);
-    if (!served)
+    return served;
+}
+
+/* The slow half of a post: somebody is to look at the inbox, if need be the caller. */
+static void find_worker(struct pool *pool, bool may_start)
+{
+    if (!rouse_worker(pool, may_start))
         stand_in(pool);
 }
 
@@ -438,15 +444,7 @@ void pool__post_lazily(struct pool *pool, struct pool_job *job)
 
 void pool__hurry(struct pool *pool)
 {
-    struct errand errand = {NULL, NULL};
-    sigset_t mask;
-
-    pool__enter(pool, &mask);
-    if (worker_wanted(pool))
-        rouse(pool, &errand, false);
-    pthread_mutex_unlock(&pool->lock);
-    run_errand(pool, &errand);
-    pool__signals_restore(&mask);
+    rouse_worker(pool, false);
 }
 
 void pool__arrive(struct pool *pool, struct pool_job *job)

@@ -567,11 +567,6 @@ bool engine__help(struct request_id id, unsigned how)
     return true;
 }
 
-void engine__waits(struct request_id id)
-{
-    habit__waits(id);
-}
-
 void engine__stop_helping(void)
 {
     struct request_id id;

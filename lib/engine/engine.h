@@ -87,10 +87,7 @@ enum {
 bool engine__helpable(struct request_id id);
 bool engine__help_wanted(unsigned how);
 
-/* The thread waits for that request, and for no other. */
-void engine__waits(struct request_id id);
-
-/* It will sleep: what was left to its help (habit.h) is for the workers. */
+/* The thread will sleep: what was left to its help (habit.h) is for the workers. */
 void engine__stop_helping(void);
 
 /* The pool; the first call makes it, and each looks whether this is a new process. */

@@ -27,6 +27,11 @@ static bool is_believed(void)
     return habit.needed > 0 && habit.score >= habit.needed;
 }
 
+static bool is_latest(struct request_id id)
+{
+    return habit.latest.index == id.index && habit.latest.generation == id.generation;
+}
+
 static void disappoint(void)
 {
     if (is_believed() && habit.needed < NEEDED_MAX)
@@ -57,7 +62,7 @@ void habit__waits(struct request_id id)
 {
     int64_t taken;
 
-    if (!habit.open || habit.latest.index != id.index || habit.latest.generation != id.generation)
+    if (!habit.open || !is_latest(id))
         return;
     habit.open = false;
     taken = pool__now_ns() - habit.submitted_ns;
@@ -87,8 +92,7 @@ void habit__polls(void)
 
 bool habit__is_expected(struct request_id id)
 {
-    return habit.expected && habit.latest.index == id.index &&
-           habit.latest.generation == id.generation;
+    return habit.expected && is_latest(id);
 }
 
 bool habit__take_expected(struct request_id *id)

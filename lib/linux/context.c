@@ -319,8 +319,7 @@ static size_t size_of_ring(unsigned nr)
 /* By way of a file: qemu's user mode has no mremap() of no bytes. */
 static void *map_file_twice(size_t nbytes, void **theirs)
 {
-    int fd = (int)uaio__kernel(SYS_memfd_create, (long)(uintptr_t) "uaio", 1 /* close-on-exec */, 0,
-                               0, 0, 0);
+    int fd = uaio__memory_file();
     void *ours = MAP_FAILED;
 
     *theirs = MAP_FAILED;

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "context.h"
 #include "engine.h"
+#include "habit.h"
 #include "linux.h"
 #include "native.h"
 #include "process.h"
@@ -122,7 +123,7 @@ static bool help_one(struct reaper *w, unsigned how)
     unsigned end = atomic_load_explicit(&w->c->submitted, memory_order_relaxed), first;
 
     if (end != w->next_to_help && has_free_hands(w))
-        engine__waits(recent(w->c, end - 1));
+        habit__waits(recent(w->c, end - 1));
     if (!engine__help_wanted(how))
         return false; /* without a look at each, which costs */
     first = first_recent(w->c, end);

@@ -2,6 +2,8 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 
 /* lib/interpose's: the preload's way past its own `syscall`, or libc's. */
 __attribute__((visibility("hidden"))) long uaio__system_call(long number, ...);
@@ -16,4 +18,10 @@ long uaio__kernel(long number, long a, long b, long c, long d, long e, long f)
         errno = saved;
     }
     return result;
+}
+
+int uaio__memory_file(void)
+{
+    return (int)uaio__kernel(SYS_memfd_create, (long)(uintptr_t) "uaio", 1 /* close-on-exec */, 0,
+                             0, 0, 0);
 }

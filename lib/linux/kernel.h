@@ -9,4 +9,7 @@
 /* The result, or -errno; errno is left alone. */
 long uaio__kernel(long number, long a, long b, long c, long d, long e, long f);
 
+/* A file in memory, closed on exec; or -errno. */
+int uaio__memory_file(void);
+
 #endif

@@ -157,16 +157,13 @@ static void close_number(int fd)
 
 void pin__make_room(void)
 {
-#ifdef SYS_memfd_create
-    int fd = (int)uaio__kernel(SYS_memfd_create, (long)(uintptr_t) "uaio", 1 /* close-on-exec */, 0,
-                               0, 0, 0);
+    int fd = uaio__memory_file();
     int pin = fd >= 0 ? duplicate(fd) : -1;
 
     if (pin >= 0)
         close_number(pin);
     if (fd >= 0)
         close_number(fd);
-#endif
 }
 
 /* ---- sharing --------------------------------------------------------------- */
@@ -422,16 +419,12 @@ void pin__closings_are_told(void)
 
 void pin__closing(int fd)
 {
-    struct number *number = at(fd, false), *record;
-    int pin;
+    struct number *number = at(fd, false);
 
     if (!number || atomic_load_explicit(&number->pin, memory_order_relaxed) == 0 ||
         !uaio__stats_own())
         return;
-    pin = atomic_exchange_explicit(&number->pin, 0, memory_order_seq_cst);
-    record = at(pin, false);
-    if (pin && record && record->origin == fd && unpark(record))
-        close_pin(pin, record);
+    unpark_last(fd, atomic_exchange_explicit(&number->pin, 0, memory_order_seq_cst));
 }
 
 bool pin__is(int fd)

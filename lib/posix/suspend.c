@@ -10,6 +10,7 @@
  */
 #include "aiocb_state.h"
 #include "config.h"
+#include "habit.h"
 #include "posix.h"
 #include "process.h"
 
@@ -108,7 +109,7 @@ static int best_to_help(const struct waiting *w, bool *single)
     }
     *single = waits == 1;
     if (*single)
-        engine__waits(aiocb__id(w->list[last]));
+        habit__waits(aiocb__id(w->list[last]));
     return best;
 }
 
@@ -122,7 +123,7 @@ static bool help_one(struct waiting *w)
         return best >= 0 && engine__help(aiocb__id(w->list[best]), single ? HELP_SLEEPERS : 0);
     }
     if (w->next == 0 && w->last == 1)
-        engine__waits(w->ids[0]);
+        habit__waits(w->ids[0]);
     while (w->next < w->last)
         if (engine__help(w->ids[w->next++], HELP_SLEEPERS))
             return true;
