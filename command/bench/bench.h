@@ -54,6 +54,7 @@ struct options {
 /* False: the program ends with *status. */
 bool options__parse(struct options *options, int argc, char **argv, int *status);
 void work__name(const struct work *work, char *name, size_t size);
+extern const char *const media_words[], *const io_words[], *const order_words[];
 
 /* ---- data ---------------------------------------------------------------------- */
 
@@ -124,6 +125,7 @@ struct histogram {
 };
 
 void histogram__add(struct histogram *histogram, int64_t ns);
+void histogram__merge(struct histogram *to, const struct histogram *from);
 double histogram__percentile(const struct histogram *histogram, double percent); /* ns */
 
 /* In memory that the round's process shares with ours. */
@@ -138,11 +140,12 @@ struct outcome {
     struct histogram submission, completion;
 };
 
-/* Fork, work for so long (or, if operations > 0, until that many are done), wait. */
+/* Fork, work for so long, wait. */
 void round__run(const struct options *options, const struct work *work, const struct files *files,
-                const struct contender *contender, uint64_t operations, struct outcome *outcome);
+                const struct contender *contender, struct outcome *outcome);
 
-/* What the forked process does; it does not return. */
+/* What the forked process does, for so long or, if operations > 0, until that many are
+ * done; it does not return. */
 _Noreturn void round__child(const struct options *options, const struct work *work,
                             const struct files *files, const struct contender *contender,
                             uint64_t operations, struct outcome *outcome);

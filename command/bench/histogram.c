@@ -31,6 +31,12 @@ void histogram__add(struct histogram *histogram, int64_t ns)
     histogram->count[bucket_of(ns > 0 ? (uint64_t)ns : 0)]++;
 }
 
+void histogram__merge(struct histogram *to, const struct histogram *from)
+{
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        to->count[i] += from->count[i];
+}
+
 double histogram__percentile(const struct histogram *histogram, double percent)
 {
     uint64_t total = 0, seen = 0;

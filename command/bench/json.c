@@ -52,16 +52,14 @@ static void result(FILE *to, const struct result *r)
 
 static void series(FILE *to, const struct series *s)
 {
-    static const char *const media[] = {"cached", "cold", "direct"};
-    static const char *const io[] = {"read", "write", "mixed"};
-    static const char *const order[] = {"random", "sequential"};
     const struct work *w = &s->work;
 
     fprintf(
         to,
         "  {\"media\": \"%s\", \"io\": \"%s\", \"order\": \"%s\", \"block\": %zu, \"depth\": %u, "
         "\"threads\": %u, \"results\": [\n",
-        media[w->media], io[w->io], order[w->order], w->block, w->depth, w->threads);
+        media_words[w->media], io_words[w->io], order_words[w->order], w->block, w->depth,
+        w->threads);
     for (unsigned i = 0; i < s->n; i++) {
         result(to, &s->results[i]);
         fputs(i + 1 < s->n ? ",\n" : "\n", to);

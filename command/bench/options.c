@@ -49,9 +49,9 @@ static const char *const help =
     "Exit status: 0 measured, 1 wrong data was read, a request failed, or there was no\n"
     "file to be had, 2 bad options.\n";
 
-static const char *const media_words[] = {"cached", "cold", "direct", NULL};
-static const char *const io_words[] = {"read", "write", "mixed", NULL};
-static const char *const order_words[] = {"random", "sequential", NULL};
+const char *const media_words[] = {"cached", "cold", "direct", NULL};
+const char *const io_words[] = {"read", "write", "mixed", NULL};
+const char *const order_words[] = {"random", "sequential", NULL};
 
 struct list {
     uint64_t value[MAX_LIST];

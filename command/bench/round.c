@@ -239,12 +239,6 @@ static double cpu_seconds(const struct rusage *usage)
            (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
-static void add_histogram(struct histogram *to, const struct histogram *from)
-{
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        to->count[i] += from->count[i];
-}
-
 static void collect(struct outcome *outcome, const struct loop *loops, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -252,8 +246,8 @@ static void collect(struct outcome *outcome, const struct loop *loops, unsigned 
         outcome->operations += loop->operations;
         outcome->wrong += loop->wrong;
         outcome->failed += loop->failed;
-        add_histogram(&outcome->submission, &loop->submission);
-        add_histogram(&outcome->completion, &loop->completion);
+        histogram__merge(&outcome->submission, &loop->submission);
+        histogram__merge(&outcome->completion, &loop->completion);
         if (loop->error && !outcome->reason[0])
             snprintf(outcome->reason, REASON_MAX, "%.80s%s%.40s", loop->reason,
                      loop->reason[0] ? ": " : "", strerror(loop->error));
@@ -368,7 +362,7 @@ static bool await_end(pid_t pid, double seconds, struct outcome *outcome, int *s
 }
 
 void round__run(const struct options *options, const struct work *work, const struct files *files,
-                const struct contender *contender, uint64_t operations, struct outcome *outcome)
+                const struct contender *contender, struct outcome *outcome)
 {
     double patience = options->seconds * 10 + 10;
     int status = 0;
@@ -378,7 +372,7 @@ void round__run(const struct options *options, const struct work *work, const st
     fflush(NULL);
     pid = fork();
     if (pid == 0)
-        round__child(options, work, files, contender, operations, outcome);
+        round__child(options, work, files, contender, 0, outcome);
     if (pid < 0)
         snprintf(outcome->reason, REASON_MAX, "fork: %s", strerror(errno));
     else if (!await_end(pid, patience, outcome, &status))

@@ -83,10 +83,8 @@ static void take_in(struct result *result, struct rounds *rounds, const struct o
         result->threads = outcome->threads;
     if (outcome->kibibytes > result->kibibytes)
         result->kibibytes = outcome->kibibytes;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        result->submission.count[i] += outcome->submission.count[i];
-        result->completion.count[i] += outcome->completion.count[i];
-    }
+    histogram__merge(&result->submission, &outcome->submission);
+    histogram__merge(&result->completion, &outcome->completion);
 }
 
 /* Wrong data is no matter of speed. */
@@ -108,7 +106,7 @@ static bool run_one(const struct options *options, const struct work *work, stru
 
     if (result->reason[0] || !files__prepare(&files, work, result->reason))
         return true;
-    round__run(options, work, &files, result->contender, 0, outcome);
+    round__run(options, work, &files, result->contender, outcome);
     files__close(&files);
     memcpy(result->reason, outcome->reason, sizeof result->reason);
     good = is_good(result->contender, outcome);
