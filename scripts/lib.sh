@@ -118,6 +118,26 @@ need_cmake() {
         "(Debian 12 and Ubuntu 24.04 have a newer one; elsewhere see https://cmake.org)"
 }
 
+# build_release LOG TARGET...: quietly, in build/release; stops with what was said if
+# that fails.
+build_release() {
+    local log=$1
+    shift
+    say 'building build/release'
+    {
+        cmake --preset release &&
+            cmake --build build/release --parallel "$(cores)" --target "$@"
+    } >"$log" 2>&1 || {
+        cat "$log"
+        die 'the build failed'
+    }
+}
+
+# submitted FILE: how many requests the reports of UAIO_STATS in it count; 0 without any.
+submitted() {
+    awk '$1 == "submitted" { n += $2 } END { printf "%.0f", n }' "$1" 2>/dev/null || echo 0
+}
+
 # want_sanitizers: clang has its runtimes in a package of their own.
 want_sanitizers() {
     local major runtime
