@@ -39,10 +39,17 @@ extern "C" {
 #define UAIO_NOTCANCELED 1 /* at least one request runs and goes on */
 #define UAIO_ALLDONE 2     /* nothing was left to cancel */
 
-/* aio_lio_opcode, read by uaio_lio_listio() alone. */
+/* aio_lio_opcode, read by uaio_lio_listio() alone.  With UAIO_LIO_VECTORED a
+ * read or write is as uaio_readv() and uaio_writev(). */
 #define UAIO_LIO_READ 0
 #define UAIO_LIO_WRITE 1
 #define UAIO_LIO_NOP 2
+#define UAIO_LIO_VECTORED 0x100
+#define UAIO_LIO_READV (UAIO_LIO_READ | UAIO_LIO_VECTORED)
+#define UAIO_LIO_WRITEV (UAIO_LIO_WRITE | UAIO_LIO_VECTORED)
+
+/* The most segments of uaio_readv() and uaio_writev(). */
+#define UAIO_IOV_MAX 1024
 
 /* The mode of uaio_lio_listio(). */
 #define UAIO_LIO_WAIT 0
@@ -62,8 +69,8 @@ struct uaio_aiocb {
     int aio_fildes;               /* the descriptor */
     int aio_lio_opcode;           /* UAIO_LIO_*; uaio_lio_listio() only */
     int aio_reqprio;              /* 0..UAIO_PRIO_DELTA_MAX, lowers the priority */
-    volatile void *aio_buf;       /* the data */
-    size_t aio_nbytes;            /* its length in bytes, at most SSIZE_MAX */
+    volatile void *aio_buf;       /* the data; vectored: an array of struct iovec */
+    size_t aio_nbytes;            /* its length in bytes, at most SSIZE_MAX; vectored: how many */
     struct sigevent aio_sigevent; /* how to tell of the completion */
     void *uaio_private_0;
     int uaio_private_1[2];
@@ -104,6 +111,20 @@ UAIO_API int uaio_read(struct uaio_aiocb *aiocbp);
  * [POSIX.1-2017, XSH aio_write()]
  */
 UAIO_API int uaio_write(struct uaio_aiocb *aiocbp);
+
+/*
+ * Queue a read into, or a write from, several buffers: aio_buf points to
+ * aio_nbytes (0..UAIO_IOV_MAX) struct iovec.  Otherwise as uaio_read() and
+ * uaio_write(); the sum of the lengths is at most SSIZE_MAX.  The array is
+ * read at submission, and the caller's again when the call returns; the
+ * buffers are lent until the end, as always.
+ * [FreeBSD's aio_readv() and aio_writev()]
+ *
+ * Also -1 with errno EINVAL for too many segments or bytes, EAGAIN where there
+ * is no memory to copy the array to.
+ */
+UAIO_API int uaio_readv(struct uaio_aiocb *aiocbp);
+UAIO_API int uaio_writev(struct uaio_aiocb *aiocbp);
 
 /*
  * Queue an fsync (op O_SYNC) or fdatasync (op O_DSYNC) that runs once every

@@ -264,6 +264,12 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     return r;
 }
 
+static bool may_inline(const struct submission *s)
+{
+    return s->inline_reads == INLINE_AS_SET ? uaio__config()->inline_reads
+                                            : s->inline_reads == INLINE_ALWAYS;
+}
+
 static ssize_t prepare_operation(struct submission *s, bool *refused)
 {
     struct operation *op = &s->operation;
@@ -277,7 +283,7 @@ static ssize_t prepare_operation(struct submission *s, bool *refused)
         *refused = err != 0;
         return err ? err : OPERATION_PENDING;
     }
-    result = operation__prepare(op, status, uaio__config()->inline_reads, refused);
+    result = operation__prepare(op, status, may_inline(s), refused);
     if (*refused)
         return -EINVAL;
     if (op->tried)

@@ -17,6 +17,9 @@
 #include "request.h"
 #include "wait.h"
 
+/* May a read be tried in the submitting thread? */
+enum inline_reads { INLINE_AS_SET, INLINE_NEVER, INLINE_ALWAYS };
+
 /* What a face wants done. */
 struct submission {
     struct operation operation; /* kind, fd, buffer, nbytes, offset, flags; its vector becomes
@@ -28,8 +31,9 @@ struct submission {
     const struct request_face *face;
     void *cookie;
     struct request *list; /* which it joins, or NULL */
-    bool numbered;        /* the engine's, as in struct request ... */
-    uint16_t generation;  /* ... the same */
+    enum inline_reads inline_reads;
+    bool numbered;       /* the engine's, as in struct request ... */
+    uint16_t generation; /* ... the same */
     _Alignas(8) unsigned char face_data[REQUEST_FACE_BYTES]; /* copied, if there is no notice */
 };
 
@@ -76,6 +80,9 @@ bool engine__ready(const struct readiness *ready, int n);
  * that a waiter may run.  False: it is not ours to run.
  */
 bool engine__help(struct request_id id, unsigned how);
+
+/* Timeouts below are kept exactly; above, a helped request may overrun them. */
+#define HELP_TIMEOUT_NS 100000000
 
 /* How far a waiter goes. */
 enum {

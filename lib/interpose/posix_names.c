@@ -60,9 +60,9 @@ static int64_t narrow_offset(const struct uaio_aiocb *cb)
     return ((const struct aiocb *)(const void *)cb)->aio_offset;
 }
 
-static int submit(struct uaio_aiocb *cb, enum operation_kind kind, posix__offset_of *offset_of)
+static int submit(struct uaio_aiocb *cb, int opcode, posix__offset_of *offset_of)
 {
-    return posix__return(cb ? posix__submit(cb, kind, offset_of(cb)) : -EINVAL);
+    return posix__return(cb ? posix__submit(cb, opcode, offset_of(cb)) : -EINVAL);
 }
 
 static int listio(int mode, const void *list, int nent, struct sigevent *sig,
@@ -74,12 +74,26 @@ static int listio(int mode, const void *list, int nent, struct sigevent *sig,
 
 PUBLIC int aio_read(struct aiocb *cb)
 {
-    return submit(ours(cb), OPERATION_READ, narrow_offset);
+    return submit(ours(cb), UAIO_LIO_READ, narrow_offset);
 }
 
 PUBLIC int aio_write(struct aiocb *cb)
 {
-    return submit(ours(cb), OPERATION_WRITE, narrow_offset);
+    return submit(ours(cb), UAIO_LIO_WRITE, narrow_offset);
+}
+
+/* FreeBSD's. */
+PUBLIC int aio_readv(struct aiocb *cb);
+PUBLIC int aio_writev(struct aiocb *cb);
+
+PUBLIC int aio_readv(struct aiocb *cb)
+{
+    return submit(ours(cb), UAIO_LIO_READV, narrow_offset);
+}
+
+PUBLIC int aio_writev(struct aiocb *cb)
+{
+    return submit(ours(cb), UAIO_LIO_WRITEV, narrow_offset);
 }
 
 /* The standard declares the list's entries restrict; glibc leaves that out. */
@@ -129,12 +143,25 @@ static int64_t wide_offset(const struct uaio_aiocb *cb)
 
 PUBLIC int aio_read64(struct aiocb64 *cb)
 {
-    return submit(ours(cb), OPERATION_READ, wide_offset);
+    return submit(ours(cb), UAIO_LIO_READ, wide_offset);
 }
 
 PUBLIC int aio_write64(struct aiocb64 *cb)
 {
-    return submit(ours(cb), OPERATION_WRITE, wide_offset);
+    return submit(ours(cb), UAIO_LIO_WRITE, wide_offset);
+}
+
+PUBLIC int aio_readv64(struct aiocb64 *cb);
+PUBLIC int aio_writev64(struct aiocb64 *cb);
+
+PUBLIC int aio_readv64(struct aiocb64 *cb)
+{
+    return submit(ours(cb), UAIO_LIO_READV, wide_offset);
+}
+
+PUBLIC int aio_writev64(struct aiocb64 *cb)
+{
+    return submit(ours(cb), UAIO_LIO_WRITEV, wide_offset);
 }
 
 PUBLIC int lio_listio64(int mode, struct aiocb64 *const list[], int nent, struct sigevent *sig)

@@ -136,9 +136,6 @@ static bool help_one(struct reaper *w, unsigned how)
     return false;
 }
 
-/* Timeouts below are kept; above, a helped request may overrun them. */
-#define HELP_TIMEOUT_NS 100000000
-
 static bool has_time(const struct reaper *w)
 {
     return w->deadline_ns == WAIT_FOREVER || w->deadline_ns - pool__now_ns() >= HELP_TIMEOUT_NS;

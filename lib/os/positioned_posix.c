@@ -28,16 +28,56 @@ static ssize_t unsupported(void)
     return -1;
 }
 
-/* POSIX has vectors only at the descriptor's own position. */
+/* POSIX has vectors only at the descriptor's own position: elsewhere, one segment
+ * after the other, until one comes out short. */
+typedef ssize_t transfer(int fd, const struct iovec *segment, int64_t offset);
+
+static ssize_t each(transfer *one, int fd, const struct iovec *segments, int n, int64_t offset)
+{
+    ssize_t sum = 0;
+
+    for (int i = 0; i < n; i++) {
+        ssize_t moved = one(fd, &segments[i], offset + sum);
+        if (moved < 0)
+            return sum > 0 ? sum : -1;
+        sum += moved;
+        if ((size_t)moved < segments[i].iov_len)
+            break;
+    }
+    return sum;
+}
+
+static ssize_t read_one(int fd, const struct iovec *to, int64_t offset)
+{
+    return pread(fd, to->iov_base, to->iov_len, (off_t)offset);
+}
+
+static ssize_t write_one(int fd, const struct iovec *from, int64_t offset)
+{
+    return pwrite(fd, from->iov_base, from->iov_len, (off_t)offset);
+}
+
+static ssize_t append_one(int fd, const struct iovec *from, int64_t offset)
+{
+    (void)offset;
+    return uaio__append(fd, from->iov_base, from->iov_len);
+}
+
 ssize_t uaio__readv(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
 {
-    return offset < 0 && flags == 0 ? readv(fd, to, n) : unsupported();
+    if (flags)
+        return unsupported();
+    return offset < 0 ? readv(fd, to, n) : each(read_one, fd, to, n, offset);
 }
 
 ssize_t uaio__writev(int fd, const struct iovec *from, int n, int64_t offset, uint32_t flags,
                      bool append)
 {
-    return offset < 0 && flags == 0 && !append ? writev(fd, from, n) : unsupported();
+    if (flags)
+        return unsupported();
+    if (append)
+        return each(append_one, fd, from, n, 0);
+    return offset < 0 ? writev(fd, from, n) : each(write_one, fd, from, n, offset);
 }
 
 bool uaio__appends(int status_flags, uint32_t flags)

@@ -54,9 +54,11 @@ static inline bool aiocb__is_copy(const struct uaio_aiocb *cb)
            cb->uaio_private_2[TAIL_SELF_HIGH] != aiocb__address(cb, 1);
 }
 
-/* A submission begins, for the request with that id (zero if it has none). */
+/* A submission begins, for the request with that id (zero if it has none).
+ * uaio_private_1[] is completion_queue.c's. */
 static inline void aiocb__begin(struct uaio_aiocb *cb, struct request_id id)
 {
+    cb->uaio_private_1[0] = 0;
     cb->uaio_private_2[TAIL_MAGIC] = MAGIC;
     cb->uaio_private_2[TAIL_MARK] = MARK_LIVE;
     cb->uaio_private_2[TAIL_INDEX] = id.index;

@@ -12,6 +12,8 @@
 #include "process.h"
 #include "stats.h"
 
+#include <uaio/queue.h>
+
 #include <pthread.h>
 
 /* The caller of LIO_WAIT helps with so many of its requests: the workers are
@@ -40,15 +42,10 @@ static bool is_wanted(const struct uaio_aiocb *cb)
 
 static void submit_one(struct call *call, struct uaio_aiocb *cb)
 {
-    int kind = cb->aio_lio_opcode == UAIO_LIO_READ ? OPERATION_READ : OPERATION_WRITE;
     const struct pool_job *newest = call->batch.newest;
-    int err;
+    int err =
+        posix__prepare(cb, cb->aio_lio_opcode, call->offset_of(cb), call->group, &call->batch);
 
-    if (cb->aio_lio_opcode != UAIO_LIO_READ && cb->aio_lio_opcode != UAIO_LIO_WRITE)
-        err = posix__refuse(cb, EINVAL);
-    else
-        err = posix__prepare(cb, (enum operation_kind)kind, call->offset_of(cb), call->group,
-                             &call->batch);
     if (err == -EAGAIN)
         call->refused = true;
     else if (err)
@@ -107,7 +104,8 @@ int posix__listio(int mode, struct uaio_aiocb *const list[], int nent, struct si
 
     if ((mode != UAIO_LIO_WAIT && mode != UAIO_LIO_NOWAIT) || nent < 0 || (nent > 0 && !list))
         return -EINVAL;
-    if (!call.wait && sig && posix__notice(sig, &notice) != 0)
+    if (!call.wait && sig &&
+        (sig->sigev_notify == UAIO_SIGEV_QUEUE || posix__notice(sig, &notice) != 0))
         return -EINVAL;
     uaio__count(STAT_LISTS);
     if (call.wait || notice.kind != NOTICE_NONE) {

@@ -16,8 +16,8 @@
 
 #include <uaio/aio.h>
 
-/* Queue a read or write (enum operation_kind) alone. */
-int posix__submit(struct uaio_aiocb *cb, enum operation_kind kind, int64_t offset);
+/* Queue a read or write (UAIO_LIO_*) alone. */
+int posix__submit(struct uaio_aiocb *cb, int opcode, int64_t offset);
 
 int posix__fsync(int op, struct uaio_aiocb *cb);
 
@@ -42,8 +42,8 @@ int posix__await_list(struct request *group, unsigned epoch, const struct reques
 
 /* Prepare one read or write, as a member of `group` if that is not NULL, and
  * add it to the batch.  On an error the status in *cb says so too. */
-int posix__prepare(struct uaio_aiocb *cb, enum operation_kind kind, int64_t offset,
-                   struct request *group, struct batch *batch);
+int posix__prepare(struct uaio_aiocb *cb, int opcode, int64_t offset, struct request *group,
+                   struct batch *batch);
 
 int posix__notice(const struct sigevent *sigevent, struct notice *notice);
 

@@ -5,5 +5,5 @@
 
 int uaio_read(struct uaio_aiocb *cb)
 {
-    return posix__return(cb ? posix__submit(cb, OPERATION_READ, cb->aio_offset) : -EINVAL);
+    return posix__return(cb ? posix__submit(cb, UAIO_LIO_READ, cb->aio_offset) : -EINVAL);
 }

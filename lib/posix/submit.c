@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What all submissions have in common: checks, the sigevent, the hand-over. */
 #include "aiocb_state.h"
+#include "completion_queue.h"
 #include "posix.h"
+#include "vector.h"
 
 #include <limits.h>
 
@@ -17,7 +19,7 @@
 
 static void publish(struct request *r, ssize_t result)
 {
-    aiocb__publish(r->cookie, result);
+    cq__publish(r->cookie, result);
 }
 
 const struct request_face posix__face = {.publish = publish};
@@ -42,6 +44,7 @@ int posix__notice(const struct sigevent *sigevent, struct notice *notice)
     *notice = (struct notice){.kind = NOTICE_NONE};
     switch (sigevent->sigev_notify) {
     case SIGEV_NONE:
+    case UAIO_SIGEV_QUEUE:
         return 0;
     case SIGEV_SIGNAL:
         /* Signal 0, as in a zero-filled aiocb, is no notification at all. */
@@ -69,48 +72,112 @@ int posix__notice(const struct sigevent *sigevent, struct notice *notice)
 
 int posix__start(struct uaio_aiocb *cb, struct submission *s, struct batch *batch)
 {
+    struct cq_record *record;
     struct request *r;
     bool refused;
-    ssize_t result = engine__prepare(s, &r, &refused);
+    ssize_t result;
+    int err = cq__join(s, &cb->aio_sigevent, &record);
 
-    if (refused)
+    if (err) {
+        operation__discard(&s->operation);
+        return posix__refuse(cb, -err);
+    }
+    result = engine__prepare(s, &r, &refused);
+    if (refused) {
+        cq__drop(record);
         return posix__refuse(cb, (int)-result);
+    }
     aiocb__begin(cb, r ? request__id(r) : (struct request_id){0, 0});
+    if (record)
+        cq__bind(record, cb);
     if (r)
         engine__add(batch, r);
     else
-        aiocb__publish(cb, result);
+        cq__publish(cb, result);
     return 0;
 }
 
-int posix__prepare(struct uaio_aiocb *cb, enum operation_kind kind, int64_t offset,
-                   struct request *group, struct batch *batch)
+/* Which way an opcode moves the data; negative for one that does not, or is none. */
+static int kind_of(int opcode)
+{
+    switch (opcode & ~UAIO_LIO_VECTORED) {
+    case UAIO_LIO_READ:
+        return OPERATION_READ;
+    case UAIO_LIO_WRITE:
+        return OPERATION_WRITE;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* The bytes of that many segments, or negative: too many to be told of. */
+static ssize_t sum_of(const struct iovec *segments, size_t n)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (segments[i].iov_len > SSIZE_MAX - sum)
+            return -EINVAL;
+        sum += segments[i].iov_len;
+    }
+    return (ssize_t)sum;
+}
+
+/* A vector is the engine's own copy. */
+static int set_segments(struct operation *op, const struct iovec *segments, size_t n)
+{
+    ssize_t sum = n <= VECTOR_MAX ? sum_of(segments, n) : -EINVAL;
+
+    if (sum < 0)
+        return EINVAL;
+    op->nbytes = (size_t)sum;
+    if (n <= 1) {
+        op->buffer = n ? segments->iov_base : NULL;
+        return 0;
+    }
+    op->vector = vector__new((int)n);
+    if (!op->vector)
+        return EAGAIN;
+    op->vectored = true;
+    memcpy(op->vector->segments, segments, n * sizeof *segments);
+    return 0;
+}
+
+static int set_data(struct operation *op, const struct uaio_aiocb *cb, bool vectored)
+{
+    if (vectored)
+        return set_segments(op, (const struct iovec *)cb->aio_buf, cb->aio_nbytes);
+    op->buffer = (void *)cb->aio_buf;
+    op->nbytes = cb->aio_nbytes;
+    return cb->aio_nbytes > SSIZE_MAX ? EINVAL : 0;
+}
+
+int posix__prepare(struct uaio_aiocb *cb, int opcode, int64_t offset, struct request *group,
+                   struct batch *batch)
 {
     struct submission s = {
-        .operation =
-            {
-                .kind = (uint8_t)kind,
-                .fd = cb->aio_fildes,
-                .buffer = (void *)cb->aio_buf,
-                .nbytes = cb->aio_nbytes,
-                .offset = offset,
-            },
+        .operation = {.fd = cb->aio_fildes, .offset = offset},
         .face = &posix__face,
         .cookie = cb,
         .list = group,
     };
+    int kind = kind_of(opcode), err;
 
-    if (cb->aio_reqprio < 0 || cb->aio_reqprio > UAIO_PRIO_DELTA_MAX ||
-        cb->aio_nbytes > SSIZE_MAX || posix__notice(&cb->aio_sigevent, &s.notice) != 0)
+    if (kind < 0 || cb->aio_reqprio < 0 || cb->aio_reqprio > UAIO_PRIO_DELTA_MAX ||
+        posix__notice(&cb->aio_sigevent, &s.notice) != 0)
         return posix__refuse(cb, EINVAL);
+    err = set_data(&s.operation, cb, opcode & UAIO_LIO_VECTORED);
+    if (err)
+        return posix__refuse(cb, err);
+    s.operation.kind = (uint8_t)kind;
     s.priority = (unsigned)cb->aio_reqprio;
     return posix__start(cb, &s, batch);
 }
 
-int posix__submit(struct uaio_aiocb *cb, enum operation_kind kind, int64_t offset)
+int posix__submit(struct uaio_aiocb *cb, int opcode, int64_t offset)
 {
     struct batch batch = {0};
-    int err = posix__prepare(cb, kind, offset, NULL, &batch);
+    int err = posix__prepare(cb, opcode, offset, NULL, &batch);
 
     engine__post(&batch);
     return err;

@@ -16,9 +16,6 @@
 
 #include <pthread.h>
 
-/* Timeouts below are kept exactly; above, a helped request may overrun them. */
-#define HELP_TIMEOUT_NS 100000000
-
 struct waiting {
     const struct uaio_aiocb *const *list;
     int nent;

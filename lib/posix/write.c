@@ -5,5 +5,5 @@
 
 int uaio_write(struct uaio_aiocb *cb)
 {
-    return posix__return(cb ? posix__submit(cb, OPERATION_WRITE, cb->aio_offset) : -EINVAL);
+    return posix__return(cb ? posix__submit(cb, UAIO_LIO_WRITE, cb->aio_offset) : -EINVAL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public header needs nothing before it, and links with the archive. */
-#include <uaio/aio.h>
+#include <uaio/queue.h>
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The public header is C++, too: it compiles, and its names link.
-#include <uaio/aio.h>
+#include <uaio/queue.h>
 
 #include <cerrno>
 

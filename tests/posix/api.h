@@ -50,9 +50,21 @@
 # undef AIO_PRIO_DELTA_MAX
 # define AIO_PRIO_DELTA_MAX UAIO_PRIO_DELTA_MAX
 
+# include <uaio/queue.h>
+
+# define aio_readv uaio_readv
+# define aio_writev uaio_writev
+# define aio_waitcomplete(cb, timeout) uaio_waitcomplete(NULL, cb, timeout)
+# define LIO_READV UAIO_LIO_READV
+# define LIO_WRITEV UAIO_LIO_WRITEV
+# define LIO_VECTORED UAIO_LIO_VECTORED
+# define aio_iov aio_buf
+# define aio_iovcnt aio_nbytes
+
 #else
 
 # include <aio.h>
+# include <uaio/freebsd.h>
 
 # ifndef AIO_PRIO_DELTA_MAX
 #  define AIO_PRIO_DELTA_MAX 20

@@ -361,6 +361,9 @@ Suite *close_suite(void);
 Suite *process_suite(void);
 Suite *new_image_suite(void);
 Suite *credentials_suite(void);
+Suite *vectors_suite(void);
+Suite *waitcomplete_suite(void);
+Suite *queue_suite(void);
 
 /* A suite of one case with the given timeout in seconds for each test. */
 Suite *new_suite(const char *name, double timeout, TCase **tc);

@@ -36,7 +36,11 @@ int main(void)
     srunner_add_suite(runner, scale_suite());
 #ifndef UAIO_TEST_PREFIXED /* that library does not see what is closed */
     srunner_add_suite(runner, close_suite());
+#else /* and it alone has these names */
+    srunner_add_suite(runner, queue_suite());
 #endif
+    srunner_add_suite(runner, vectors_suite());
+    srunner_add_suite(runner, waitcomplete_suite());
     srunner_add_suite(runner, streams_suite());
     srunner_add_suite(runner, stream_ends_suite());
 

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include "posix.h"
+
+#include <errno.h>
+
+int uaio_writev(struct uaio_aiocb *cb)
+{
+    return posix__return(cb ? posix__submit(cb, UAIO_LIO_WRITEV, cb->aio_offset) : -EINVAL);
+}
