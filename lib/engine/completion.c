@@ -5,7 +5,6 @@
 #include "notify.h"
 #include "order.h"
 #include "poller.h"
-#include "stats.h"
 #include "wait.h"
 #include "os/thread.h"
 
@@ -26,6 +25,8 @@ void completion__publish(struct request *r, ssize_t result)
     struct request *list = r->group;
     bool stream = operation__is_stream(&r->operation);
 
+    if (!r->over)
+        completion__ended(&r->operation, r->began_ns, result);
     r->result = result;
     if (result < 0)
         r->stamp = order__stamp_failure();

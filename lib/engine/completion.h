@@ -18,6 +18,9 @@
 #define UAIO_COMPLETION_H
 
 #include "request.h"
+#include "stats.h"
+
+#include <errno.h>
 
 struct guard {
     sigset_t mask;
@@ -26,6 +29,27 @@ struct guard {
 
 void completion__guard(struct guard *guard);
 void completion__unguard(const struct guard *guard);
+
+static inline enum timed completion__timed_as(const struct operation *operation)
+{
+    return operation->kind == OPERATION_READ    ? TIMED_READ
+           : operation->kind == OPERATION_WRITE ? TIMED_WRITE
+                                                : TIMED_SYNC;
+}
+
+/* For the latencies (stats.h): the time, if the operation is one that is timed, or 0. */
+static inline int64_t completion__began(const struct operation *operation)
+{
+    return operation->kind == OPERATION_POLL ? 0 : uaio__sample(completion__timed_as(operation));
+}
+
+/* It is over; what was cancelled does not count. */
+static inline void completion__ended(const struct operation *operation, int64_t began_ns,
+                                     ssize_t result)
+{
+    if (began_ns && result != -ECANCELED)
+        uaio__count_sample(completion__timed_as(operation), began_ns);
+}
 
 /*
  * Publish and wake, in this order; the caller has moved the request to

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "config.h"
 #include "pool.h"
-#include "stats.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>

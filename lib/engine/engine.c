@@ -8,6 +8,7 @@
 #include "order.h"
 #include "poller.h"
 #include "positioned.h"
+#include "report.h"
 #include "stats.h"
 #include "stream.h"
 #include "vector.h"
@@ -80,6 +81,7 @@ static void reset(void)
     descriptor__reset();
     make_pools();
     uaio__stats_reset();
+    uaio__report_reset();
 }
 
 static void init(void)
@@ -244,7 +246,10 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     if (!r)
         return NULL;
     r->over = over;
-    r->result = result;
+    if (over)
+        r->result = result;
+    else
+        r->began_ns = s->began_ns;
     atomic_store_explicit(&r->help, help_for(s), memory_order_relaxed);
     atomic_store_explicit(&r->computes, !s->operation.blocking, memory_order_relaxed);
     r->face = s->face;
@@ -322,8 +327,11 @@ static ssize_t use_number(struct submission *s, bool *refused)
 static ssize_t prepare(struct submission *s, struct request **request, bool *refused)
 {
     uint32_t stamp = operation__is_sync(&s->operation) ? order__stamp_sync() : 0;
-    ssize_t result = prepare_operation(s, refused);
+    int fd = s->operation.fd; /* as the program calls it */
+    ssize_t result;
 
+    s->began_ns = completion__began(&s->operation);
+    result = prepare_operation(s, refused);
     if (!*refused && result == OPERATION_PENDING && s->face->pin)
         result = pin(s, refused);
     else if (!*refused && result == OPERATION_PENDING)
@@ -331,6 +339,9 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     if (*refused)
         return result;
     uaio__count(counter_of(&s->operation));
+    uaio__count_descriptor(fd);
+    if (result != OPERATION_PENDING)
+        completion__ended(&s->operation, s->began_ns, result);
     if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE)
         return count_over(s, result);
     *request = make_request(s, result);

@@ -34,6 +34,7 @@ struct submission {
     enum inline_reads inline_reads;
     bool numbered;       /* the engine's, as in struct request ... */
     uint16_t generation; /* ... the same */
+    int64_t began_ns;    /* ... the same */
     _Alignas(8) unsigned char face_data[REQUEST_FACE_BYTES]; /* copied, if there is no notice */
 };
 

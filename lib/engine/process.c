@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process.h"
 #include "fork_mark.h"
+#include "report.h"
 #include "stats.h"
 
 #include <assert.h>

@@ -172,8 +172,12 @@ struct request {
         bool over : 1;     /* done by engine__prepare() */
         bool numbered : 1; /* it uses the program's own descriptor, see descriptor.h */
     };
-    bool counted;   /* its owner's; it is one of in_flight */
-    ssize_t result; /* its owner's, from PUBLISHING on */
+    bool counted; /* its owner's; it is one of in_flight */
+    union {
+        int64_t began_ns; /* immutable until PUBLISHING, unless it is `over`: when it was
+                             submitted, if it is one that is timed, or 0 */
+        ssize_t result;   /* its owner's, from PUBLISHING on */
+    };
 };
 
 static inline struct request *request__of_job(struct pool_job *job)

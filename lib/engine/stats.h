@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters, always on: relaxed additions to one of several cache lines, chosen
- * by thread, summed up when somebody looks.
+ * What the library knows of itself, always on.
+ *
+ * Counters are relaxed additions to one of several cache lines, chosen by thread,
+ * summed up when somebody looks.  Latencies are sampled, as two looks at the clock
+ * would make a cached read dearer by a tenth: one request in 16 of each kind and
+ * thread is timed, from its submission until its result is published, and counted
+ * in a histogram.  How far one sample is from the next varies, lest they keep step
+ * with a program's batches.
+ *
+ * All of it lies in one place, and an observer may read it from outside (beacon.h).
+ * Nothing here takes a lock or allocates: async-signal-safe.
  */
-#ifndef UAIO_STATS_H
-#define UAIO_STATS_H
+#ifndef UAIO_ENGINE_STATS_H
+#define UAIO_ENGINE_STATS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,10 +41,83 @@ enum counter {
     STATS,
 };
 
-void uaio__count(enum counter counter);
+/* What has a histogram of its own.  Polls have none: they take as long as they take. */
+enum timed {
+    TIMED_READ,
+    TIMED_WRITE,
+    TIMED_SYNC,
+    TIMED_KINDS,
+};
+
+/* Of units of 32 ns: eight buckets for each power of two, up to 73 minutes and more. */
+#define LATENCY_UNIT_BITS 5
+#define LATENCY_SUB_BITS 3
+#define LATENCY_BUCKETS 280u
+
+struct latency {
+    _Atomic uint64_t max_ns;                 /* relaxed */
+    _Atomic uint64_t count[LATENCY_BUCKETS]; /* relaxed */
+};
+
+#define STATS_SHARDS 16u
+#define STATS_DESCRIPTORS 4096u
+
+struct stats {
+    struct {
+        _Alignas(64) _Atomic uint64_t count[STATS]; /* relaxed */
+    } shards[STATS_SHARDS];
+    struct latency latency[TIMED_KINDS];
+    /* relaxed: requests of each of the lower descriptor numbers; additions may be lost */
+    _Atomic uint32_t descriptors[STATS_DESCRIPTORS];
+    atomic_uint in_flight_max; /* relaxed */
+    _Atomic pid_t used_by;     /* the process that has made a request; 0: none */
+};
+
+extern struct stats uaio__stats;
+
+/* A thread's own. */
+struct stats_thread {
+    _Atomic uint64_t *count;   /* of its shard; NULL: not chosen yet */
+    uint8_t left[TIMED_KINDS]; /* requests until the next that is timed */
+    uint32_t random;
+};
+
+extern _Thread_local struct stats_thread uaio__stats_thread;
+
+_Atomic uint64_t *uaio__stats_choose_shard(void);
+
+static inline void uaio__count(enum counter counter)
+{
+    _Atomic uint64_t *count = uaio__stats_thread.count;
+
+    if (!count)
+        count = uaio__stats_choose_shard();
+    atomic_fetch_add_explicit(&count[counter], 1, memory_order_relaxed);
+}
 
 /* A request has ended with that result. */
 void uaio__count_result(ssize_t result);
+
+/* One more request of that descriptor. */
+static inline void uaio__count_descriptor(int fd)
+{
+    _Atomic uint32_t *n = &uaio__stats.descriptors[(unsigned)fd % STATS_DESCRIPTORS];
+
+    if ((unsigned)fd < STATS_DESCRIPTORS)
+        atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+}
+
+/* A request of that kind begins: the time, if it is one that is timed, or 0. */
+int64_t uaio__sample_now(enum timed kind);
+
+static inline int64_t uaio__sample(enum timed kind)
+{
+    return uaio__stats_thread.left[kind]-- > 0 ? 0 : uaio__sample_now(kind);
+}
+
+/* One that began then has ended now. */
+void uaio__count_sample(enum timed kind, int64_t began_ns);
 
 /* This process is about to make a request, perhaps its first. */
 void uaio__stats_begin(void);
@@ -51,12 +134,9 @@ void uaio__stats_in_flight(unsigned n);
 uint64_t uaio__stat(enum counter counter);
 
 /*
- * Write the report that UAIO_STATS asks for, if this process has made any
- * request; once.  Async-signal-safe.
+ * The time within which that many thousandths of the samples were over: the upper
+ * end of a bucket, or the longest if that is less.  0: no samples.
  */
-void uaio__report(void);
-
-/* Open a report's file for appending; -1 with errno. */
-int uaio__open_stats(const char *path);
+uint64_t uaio__latency(enum timed kind, unsigned per_mille);
 
 #endif

@@ -69,6 +69,13 @@ run UAIO_THREADS=abc UAIO_INLINE=2 UAIO_HELP=0 UAIO_STATS="$stats"
     fail "two unusable values: not two lines: $(cat "$err")"
 at_most 0 helped "$stats"
 
+# The report has the counters, and the latencies of what there was.
+counted UAIO_THREADS=8
+for kind in read write sync; do
+    grep -Eq "^  ${kind}_us +p50 [0-9]+\.[0-9] p99 [0-9]+\.[0-9] max [0-9]+\.[0-9]$" "$stats" ||
+        fail "no latencies of ${kind}s: $(cat "$stats")"
+done
+
 # --- usable values, the ends of the ranges among them
 for good in 1 64 1024; do
     silent UAIO_THREADS=$good
