@@ -364,6 +364,7 @@ Suite *credentials_suite(void);
 Suite *vectors_suite(void);
 Suite *waitcomplete_suite(void);
 Suite *queue_suite(void);
+Suite *stats_suite(void);
 
 /* A suite of one case with the given timeout in seconds for each test. */
 Suite *new_suite(const char *name, double timeout, TCase **tc);

@@ -41,6 +41,9 @@ int main(void)
 #endif
     srunner_add_suite(runner, vectors_suite());
     srunner_add_suite(runner, waitcomplete_suite());
+#ifdef UAIO_TEST_STATS /* linked with one of uaio's libraries that has it */
+    srunner_add_suite(runner, stats_suite());
+#endif
     srunner_add_suite(runner, streams_suite());
     srunner_add_suite(runner, stream_ends_suite());
 
