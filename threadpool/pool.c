@@ -35,6 +35,7 @@
  * first; if it is another one afterwards, he touches nothing.
  */
 #include "pool.h"
+#include "probes.h"
 #include "os/thread.h"
 
 #include <limits.h>
@@ -838,6 +839,7 @@ static void end_worker(struct pool *pool, struct pool_worker *w)
     struct errand errand = {NULL, NULL};
     bool last = pool->stats.threads == 1 && !pool->stopping, attentive;
 
+    PROBE1(thread_exit, pool->name);
     drop_worker(pool, w);
     pool->ending++; /* not counted any more, but still using the pool */
     rouse_if_needed(pool, &errand);
@@ -889,6 +891,7 @@ static void *worker_main(void *arg)
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pool__thread_settle(pool->name);
+    PROBE1(thread_start, pool->name);
     pthread_cleanup_push(worker_gone, &self);
     pthread_mutex_lock(&pool->lock);
     for (;;) {

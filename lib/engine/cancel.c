@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "order.h"
 #include "poller.h"
+#include "probes.h"
 #include "stats.h"
 #include "stream.h"
 #include "wait.h"
@@ -49,6 +50,7 @@ static enum attempt try_cancel(struct request *r, uint32_t generation, enum requ
 
     completion__guard(&guard);
     if (request__move(r, generation, from, REQUEST_PUBLISHING)) {
+        PROBE3(cancel, r->operation.kind, r->operation.fd, r);
         attempt = CANCELLED;
         if (r->operation.kind == OPERATION_POLL)
             completion__publish_watched(r, -ECANCELED);
@@ -134,6 +136,7 @@ static void sweep_one(struct sweep *sweep, struct request *r)
         if (state != REQUEST_HELD && state != REQUEST_QUEUED && state != REQUEST_WAITING)
             return;
         if (request__move(r, generation, state, REQUEST_PUBLISHING)) {
+            PROBE3(cancel, r->operation.kind, r->operation.fd, r);
             r->job.posted = sweep->ended;
             sweep->ended = &r->job;
             return;

@@ -5,6 +5,7 @@
 #include "notify.h"
 #include "order.h"
 #include "poller.h"
+#include "probes.h"
 #include "wait.h"
 #include "os/thread.h"
 
@@ -25,6 +26,7 @@ void completion__publish(struct request *r, ssize_t result)
     struct request *list = r->group;
     bool stream = operation__is_stream(&r->operation);
 
+    PROBE4(complete, r->operation.kind, r->operation.fd, result, r);
     if (!r->over)
         completion__ended(&r->operation, r->began_ns, result);
     r->result = result;

@@ -8,6 +8,7 @@
 #include "order.h"
 #include "poller.h"
 #include "positioned.h"
+#include "probes.h"
 #include "report.h"
 #include "stats.h"
 #include "stream.h"
@@ -138,8 +139,10 @@ static ssize_t perform(struct pool *p, struct request *r)
 static void run(struct pool *p, struct pool_job *job)
 {
     struct request *r = request__of_job(job);
-    ssize_t result = perform(p, r);
+    ssize_t result;
 
+    PROBE3(run, r->operation.kind, r->operation.fd, r);
+    result = perform(p, r);
     request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
     completion__publish(r, result);
     notify__send(r);
@@ -275,6 +278,17 @@ static bool may_inline(const struct submission *s)
                                             : s->inline_reads == INLINE_ALWAYS;
 }
 
+static void count_inline(const struct operation *op, ssize_t result)
+{
+    if (result == OPERATION_PENDING) {
+        PROBE2(inline_miss, op->kind, op->fd);
+        uaio__count(STAT_INLINE_MISSES);
+    } else {
+        PROBE3(inline_hit, op->kind, op->fd, result);
+        uaio__count(STAT_INLINE_HITS);
+    }
+}
+
 static ssize_t prepare_operation(struct submission *s, bool *refused)
 {
     struct operation *op = &s->operation;
@@ -292,7 +306,7 @@ static ssize_t prepare_operation(struct submission *s, bool *refused)
     if (*refused)
         return -EINVAL;
     if (op->tried)
-        uaio__count(result == OPERATION_PENDING ? STAT_INLINE_MISSES : STAT_INLINE_HITS);
+        count_inline(op, result);
     return result;
 }
 
@@ -330,6 +344,7 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     int fd = s->operation.fd; /* as the program calls it */
     ssize_t result;
 
+    PROBE4(submit, s->operation.kind, fd, s->operation.nbytes, s->operation.offset);
     s->began_ns = completion__began(&s->operation);
     result = prepare_operation(s, refused);
     if (!*refused && result == OPERATION_PENDING && s->face->pin)
@@ -342,8 +357,10 @@ static ssize_t prepare(struct submission *s, struct request **request, bool *ref
     uaio__count_descriptor(fd);
     if (result != OPERATION_PENDING)
         completion__ended(&s->operation, s->began_ns, result);
-    if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE)
+    if (result != OPERATION_PENDING && s->notice.kind == NOTICE_NONE) {
+        PROBE4(complete, s->operation.kind, s->operation.fd, result, *request); /* NULL */
         return count_over(s, result);
+    }
     *request = make_request(s, result);
     if (!*request) {
         *refused = true;
@@ -379,6 +396,7 @@ void engine__add(struct batch *batch, struct request *r)
         batch->over = &r->job;
         return;
     }
+    PROBE3(queue, r->operation.kind, r->operation.fd, r);
     if (operation__is_stream(&r->operation)) {
         r->job.posted = batch->streams;
         batch->streams = &r->job;
@@ -562,7 +580,9 @@ static bool claim_and_run(struct request *r, uint32_t generation)
     completion__guard(&guard);
     claimed = claim_arrived(r, generation);
     if (claimed) {
-        ssize_t result = operation__run(&r->operation);
+        ssize_t result;
+        PROBE3(run, r->operation.kind, r->operation.fd, r);
+        result = operation__run(&r->operation);
         request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
         completion__publish(r, result);
         request__hold(r);

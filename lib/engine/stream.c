@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "order.h"
 #include "poller.h"
+#include "probes.h"
 #include "stats.h"
 #include "os/thread.h"
 
@@ -46,11 +47,13 @@ static bool start(struct pool *pool, struct request *r)
     attempted = request__move(r, generation, REQUEST_WAITING, REQUEST_TRYING);
     if (attempted)
         over = attempt(pool, r);
-    if (over)
-        uaio__count(STAT_INLINE_HITS);
-    else
+    if (!over) {
         wait(pool, r, attempted);
-    return over;
+        return false;
+    }
+    PROBE3(inline_hit, r->operation.kind, r->operation.fd, r->result);
+    uaio__count(STAT_INLINE_HITS);
+    return true;
 }
 
 struct pool_job *stream__post(struct pool *pool, struct pool_job *newest)
@@ -84,6 +87,7 @@ static void *run_alone(void *arg)
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
     pool__thread_settle("uaio-device");
+    PROBE3(run, r->operation.kind, r->operation.fd, r);
     completion__end(engine__pool(), r, REQUEST_RUNNING, operation__run(&r->operation));
     completion__tell(r);
     return NULL;
