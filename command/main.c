@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: each subcommand is in a directory of its own. */
 #include "bench/bench.h"
+#include "top/top.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@ static const char *const help =
     "usage: uaio COMMAND [ARGUMENT]...\n"
     "\n"
     "  uaio bench      measure uaio beside libc's and the kernel's asynchronous I/O\n"
+    "  uaio top        show what uaio does in another process\n"
     "  uaio --help     this text; 'uaio COMMAND --help' tells of a command\n"
     "  uaio --version  the version\n"
     "\n"
@@ -21,6 +23,8 @@ int main(int argc, char **argv)
 
     if (strcmp(command, "bench") == 0)
         return bench__main(argc - 1, argv + 1);
+    if (strcmp(command, "top") == 0)
+        return top__main(argc - 1, argv + 1);
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || argc == 1) {
         fputs(help, argc == 1 ? stderr : stdout);
         return argc == 1 ? 2 : 0;

@@ -21,6 +21,8 @@ static struct config config = {
     .help = true,
 };
 
+const struct config *const uaio__settings = &config;
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const char *environment(const char *name)

@@ -29,4 +29,7 @@ struct config {
 /* The settings.  Thread-safe; the first call reads the environment. */
 const struct config *uaio__config(void);
 
+/* The same, for who only looks: the defaults as long as nobody has called that. */
+extern const struct config *const uaio__settings;
+
 #endif

@@ -14,7 +14,7 @@
 /* Callbacks at once; the rest waits for one of them to end. */
 #define MAX_CALLBACKS POOL_MAX_THREADS
 
-static struct pool pool;
+struct pool notify__callbacks;
 
 static void run_notice(struct pool *p, struct pool_job *job);
 static void reset_resender(void);
@@ -28,13 +28,13 @@ void notify__init(unsigned idle_ms)
         .max_threads = MAX_CALLBACKS,
         .idle_ms = idle_ms,
     };
-    pool__init(&pool, &config);
+    pool__init(&notify__callbacks, &config);
     reset_resender();
 }
 
 struct pool *notify__pool(void)
 {
-    return &pool;
+    return &notify__callbacks;
 }
 
 int notify__check(const struct notice *notice)
@@ -118,7 +118,7 @@ static void send_later(struct request *r)
     if (running)
         return;
     pool__job_init(&resender.job, 0, POOL_BLOCKING);
-    pool__post(&pool, &resender.job, &resender.job, POOL_BLOCKING);
+    pool__post(&notify__callbacks, &resender.job, &resender.job, POOL_BLOCKING);
 }
 
 /* The first in the line; NULL: it is empty, and nobody runs it any more. */
@@ -165,7 +165,7 @@ bool notify__send(struct request *r)
         send_later(r);
     } else {
         pool__job_init(&r->notice_job, 0, POOL_BLOCKING);
-        pool__post(&pool, &r->notice_job, &r->notice_job, POOL_BLOCKING);
+        pool__post(&notify__callbacks, &r->notice_job, &r->notice_job, POOL_BLOCKING);
     }
     return epoch == process__epoch();
 }

@@ -33,6 +33,8 @@ int notify__check(const struct notice *notice);
  */
 bool notify__send(struct request *r);
 
+/* Of the callbacks; once it is made. */
+extern struct pool notify__callbacks;
 struct pool *notify__pool(void);
 
 #endif

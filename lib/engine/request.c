@@ -18,15 +18,14 @@ static_assert(SLOT_BYTES <= 256, "a request takes more than 256 bytes");
 
 static struct slab slab = {.slot_size = SLOT_BYTES};
 
-/* atomic: requests whose end is not decided yet */
-static atomic_uint in_flight;
+atomic_uint request__now_in_flight;
 
 static bool count(void)
 {
-    unsigned n = atomic_fetch_add_explicit(&in_flight, 1, memory_order_relaxed);
+    unsigned n = atomic_fetch_add_explicit(&request__now_in_flight, 1, memory_order_relaxed);
 
     if (n >= uaio__config()->max_requests) {
-        atomic_fetch_sub_explicit(&in_flight, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&request__now_in_flight, 1, memory_order_relaxed);
         return false;
     }
     uaio__stats_in_flight(n + 1);
@@ -36,13 +35,13 @@ static bool count(void)
 void request__uncount(struct request *r)
 {
     if (r->counted)
-        atomic_fetch_sub_explicit(&in_flight, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&request__now_in_flight, 1, memory_order_relaxed);
     r->counted = false;
 }
 
 unsigned request__in_flight(void)
 {
-    return atomic_load_explicit(&in_flight, memory_order_relaxed);
+    return atomic_load_explicit(&request__now_in_flight, memory_order_relaxed);
 }
 
 /* Slots start at 0 again when their memory was given back: then from here, so
@@ -68,7 +67,7 @@ struct request *request__new(enum request_state state, bool counted)
     r = (struct request *)(void *)slab__get(&slab);
     if (!r) {
         if (counted)
-            atomic_fetch_sub_explicit(&in_flight, 1, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&request__now_in_flight, 1, memory_order_relaxed);
         return NULL;
     }
     /* Everything but the slot's header, the word that outlives a use, and what
@@ -160,6 +159,6 @@ void request__trim(void)
 
 void request__reset(void)
 {
-    atomic_store_explicit(&in_flight, 0, memory_order_relaxed);
+    atomic_store_explicit(&request__now_in_flight, 0, memory_order_relaxed);
     slab__reset(&slab);
 }

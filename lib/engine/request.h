@@ -226,7 +226,8 @@ enum request_state request__state(const struct request *r, uint32_t generation);
 /* It is decided what becomes of the request: it is in flight no more. */
 void request__uncount(struct request *r);
 
-/* How many are in flight now. */
+/* How many are in flight now: their end is not decided yet. */
+extern atomic_uint request__now_in_flight; /* relaxed */
 unsigned request__in_flight(void);
 
 bool request__reserve(unsigned n);
