@@ -7,16 +7,18 @@
 #
 #   versions.sh <library> <soname> <list>
 #   versions.sh <library> - <list>    only the symbols with a version count
+#   versions.sh <library> <soname> <list> <version>
 #
 # In the list: NAME@@VERSION for a default version, NAME@VERSION for a hidden
-# one, NAME for none.
+# one, NAME for none, or for the <version> that is given.
 set -eu
 
 library=$1
 soname=$2
-list=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+list=$scratch/list
+sed "/@/!s/\$/${4:+@@$4}/" "$3" >"$list"
 
 # The nodes themselves are symbols (ABS) to some linkers.  Coverage and
 # sanitizer builds add symbols of their own.
@@ -38,11 +40,5 @@ LC_ALL=C readelf -W -V "$library" |
     LC_ALL=C sort >"$scratch/nodes"
 diff -u "$scratch/wanted" "$scratch/nodes"
 
-if [ "$soname" != - ]; then
-    found=$(LC_ALL=C readelf -W -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')
-    [ "$found" = "$soname" ] || {
-        echo "$library: the soname is '$found', must be '$soname'" >&2
-        exit 1
-    }
-fi
-echo "$library: the symbols and versions of $list"
+[ "$soname" = - ] || "$(dirname "$0")/soname.sh" "$library" "$soname"
+echo "$library: the symbols and versions of $3"
