@@ -66,7 +66,7 @@ static const struct calls kernel_calls = {kernel_setup, kernel_destroy, kernel_s
 
 static void *find_library(char reason[REASON_MAX])
 {
-    static const char *const places[] = {"../lib/libaio.so.1", "../lib/uaio/libaio.so.1",
+    static const char *const places[] = {"../lib/uaio/libaio.so.1", "../lib/libaio.so.1",
                                          UAIO_LIBAIO_DIRECTORY "/libaio.so.1"};
     char path[PATH_MAX], *slash;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path / 2);
@@ -76,10 +76,13 @@ static void *find_library(char reason[REASON_MAX])
         n = 0;
     path[n] = '\0';
     slash = strrchr(path, '/');
-    for (size_t i = 0; !library && slash && i < sizeof places / sizeof *places; i++) {
-        if (places[i][0] != '/')
+    for (size_t i = 0; !library && i < sizeof places / sizeof *places; i++) {
+        if (places[i][0] == '/') {
+            library = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
+        } else if (slash) {
             snprintf(slash + 1, sizeof path / 2, "%s", places[i]);
-        library = dlopen(places[i][0] == '/' ? places[i] : path, RTLD_NOW | RTLD_LOCAL);
+            library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        }
     }
     if (!library)
         snprintf(reason, REASON_MAX, "uaio's libaio.so.1 is not beside this program");
