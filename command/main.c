@@ -3,6 +3,7 @@
 #ifdef UAIO_HAVE_BENCH
 # include "bench/bench.h"
 #endif
+#include "doctor/doctor.h"
 #include "run/run.h"
 #include "top/top.h"
 
@@ -13,6 +14,7 @@ static const char *const help =
     "usage: uaio COMMAND [ARGUMENT]...\n"
     "\n"
     "  uaio run        run a program on uaio\n"
+    "  uaio doctor     what this system, and a program, have of asynchronous I/O\n"
 #ifdef UAIO_HAVE_BENCH
     "  uaio bench      measure uaio beside libc's and the kernel's asynchronous I/O\n"
 #endif
@@ -27,6 +29,7 @@ static const struct {
     int (*main)(int argc, char **argv);
 } commands[] = {
     {"run", run__main},
+    {"doctor", doctor__main},
 #ifdef UAIO_HAVE_BENCH
     {"bench", bench__main},
 #endif

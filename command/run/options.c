@@ -43,7 +43,8 @@ static const char *const help =
     "  uaio run --stats --threads 16 -- qemu-img bench -n -t none -f raw disk.img\n"
     "  uaio run --dry-run --no-inline ./server\n"
     "\n"
-    "Has it reached uaio?  --stats prints nothing for a process that made no request.\n"
+    "Has it reached uaio?  --stats prints nothing for a process that made no request;\n"
+    "'uaio doctor PROGRAM' tells why.\n"
     "\n"
     "Exit status: the program's; 125 uaio refused or the options are bad, 126 the program\n"
     "cannot be run, 127 there is none.\n";
