@@ -59,15 +59,16 @@ extern const char *const media_words[], *const io_words[], *const order_words[];
 /* ---- data ---------------------------------------------------------------------- */
 
 struct files {
-    int fd[MAX_FILES];        /* open for what the work needs */
-    char path[MAX_FILES][96]; /* relative to the directory; "" once removed */
-    unsigned n;
-    size_t bytes; /* of each */
+    int fd[MAX_FILES]; /* open for what the work needs */
+    char *path[MAX_FILES];
+    volatile unsigned n; /* of paths; a signal's handler reads it */
+    size_t bytes;        /* of each */
 };
 
 /* False, with a message: there are none, and nothing is left behind. */
 bool files__make(struct files *files, const struct options *options);
 void files__remove(struct files *files);
+void files__unlink(const struct files *files); /* async-signal-safe */
 
 /* Open them for the work, and have them in the page cache, or out of it.  False, with
  * the reason. */

@@ -42,17 +42,21 @@ static bool write_all(int fd, const char *buffer, size_t nbytes)
 
 static bool make_one(struct files *files, unsigned i, char *buffer, const char *directory)
 {
-    char *path = files->path[i];
     bool good = true;
+    char *path;
     int fd;
 
-    snprintf(path, sizeof files->path[i], "%.60s/uaio-bench.XXXXXX", directory);
+    if (asprintf(&path, "%s/uaio-bench.XXXXXX", directory) < 0)
+        return false;
+    /* The handler of a signal finds it from now on, and the file once there is one. */
+    files->path[i] = path;
+    files->n = i + 1;
     fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0) {
-        *path = '\0';
+        files->n = i;
+        free(path);
         return false;
     }
-    files->n = i + 1;
     for (size_t at = 0; good && at < files->bytes; at += CHUNK) {
         files__fill(buffer, CHUNK, i, at);
         good = write_all(fd, buffer, CHUNK);
@@ -87,12 +91,17 @@ bool files__make(struct files *files, const struct options *options)
     return good;
 }
 
-void files__remove(struct files *files)
+void files__unlink(const struct files *files)
 {
     for (unsigned i = 0; i < files->n; i++)
-        if (files->path[i][0])
-            unlink(files->path[i]);
-    files->n = 0;
+        unlink(files->path[i]);
+}
+
+void files__remove(struct files *files)
+{
+    files__unlink(files);
+    while (files->n > 0)
+        free(files->path[--files->n]);
 }
 
 /* ---- for a work ---------------------------------------------------------------------- */

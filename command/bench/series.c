@@ -30,7 +30,7 @@ static struct files files; /* so that a signal's handler finds them */
 
 static void remove_files(int signal_number)
 {
-    files__remove(&files); /* unlink() alone: NOLINT(bugprone-signal-handler) */
+    files__unlink(&files); /* unlink() alone: NOLINT(bugprone-signal-handler) */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

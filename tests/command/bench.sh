@@ -7,7 +7,7 @@
 #     bench.sh <uaio>
 set -eu
 
-uaio=$1
+uaio=$(realpath "$1")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
@@ -58,6 +58,17 @@ expect 1 'choose another --directory' bench --directory "$scratch/none"
 expect 1 "$scratch/none/report" bench --directory data --size 1m --rounds 1 --seconds 0.01 \
     --depth 1 --no-trace --contenders blocking --html "$scratch/none/report"
 left_behind
+
+# A directory's name may be as long as the system allows.
+long=data
+for _ in 1 2 3 4; do
+    long=$long/$(printf '%0200d' 0)
+done
+mkdir -p "$long"
+expect 0 'blocking' bench --directory "$long" --size 1m --rounds 1 --seconds 0.01 --depth 1 \
+    --no-trace --contenders blocking
+[ -z "$(ls "$long")" ] || fail "left behind: $(ls "$long")"
+rm -r data/0*
 
 # All of it in little: each contender is measured, or there is a reason.
 expect 0 'cached random mixed 4k depth 2' bench --directory data --size 2m --files 2 --rounds 1 \
