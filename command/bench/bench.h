@@ -7,6 +7,7 @@
  *   round.c       one contender's work for some time, in a process of its own
  *   posix.c ...   the contenders
  *   trace.c       their system calls, counted
+ *   machine.c     what the figures depend on
  *   series.c      all rounds of one work, by turns; medians
  *   table.c, json.c, report.c   what came out
  */
@@ -193,6 +194,9 @@ struct machine {
 };
 
 void machine__describe(struct machine *machine, const char *directory);
+
+/* `memory`: it has no device, so that nothing in it is cold. */
+const char *filesystem__name(const char *path, bool *memory);
 
 int bench__main(int argc, char **argv);
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define CHUNK (1u << 20)
@@ -122,23 +121,15 @@ static bool make_cold(int fd)
     return fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
 }
 
-#define TMPFS 0x01021994
-
-static bool has_device(const char *path)
-{
-    struct statfs about;
-
-    return statfs(path, &about) != 0 || about.f_type != TMPFS;
-}
-
 bool files__prepare(struct files *files, const struct work *work, char reason[REASON_MAX])
 {
     static _Alignas(4096) char block[1 << 20];
     int flags = (work->io == IO_READ ? O_RDONLY : O_RDWR) | O_CLOEXEC;
-    bool good = true;
+    bool good = true, memory;
+    const char *filesystem = filesystem__name(files->path[0], &memory);
 
-    if (work->media != MEDIA_CACHED && !has_device(files->path[0])) {
-        snprintf(reason, REASON_MAX, "a tmpfs has no device: choose another --directory");
+    if (work->media != MEDIA_CACHED && memory) {
+        snprintf(reason, REASON_MAX, "a %s has no device: choose another --directory", filesystem);
         return false;
     }
     if (work->media == MEDIA_DIRECT)

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
-#include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 const struct contender *const contenders[] = {
@@ -200,39 +197,6 @@ int series__run(const struct options *options, struct series *all)
     files__remove(&files);
     munmap(outcome, sizeof *outcome);
     return good ? 0 : 1;
-}
-
-/* ---- the machine ---------------------------------------------------------------------------- */
-
-static const char *filesystem_of(const char *directory)
-{
-    static const struct {
-        unsigned long type;
-        const char *name;
-    } known[] = {{0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"},
-                 {0x01021994, "tmpfs"}, {0x794c7630, "overlay"}, {0x6969, "nfs"},
-                 {0x2fc12fc1, "zfs"}};
-    struct statfs about;
-
-    if (statfs(directory, &about) != 0)
-        return "unknown";
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if ((unsigned long)about.f_type == known[i].type)
-            return known[i].name;
-    return "other";
-}
-
-void machine__describe(struct machine *machine, const char *directory)
-{
-    time_t now = time(NULL);
-    struct utsname name;
-    struct tm tm;
-
-    uname(&name);
-    snprintf(machine->kernel, sizeof machine->kernel, "%.20s %.60s", name.sysname, name.release);
-    snprintf(machine->filesystem, sizeof machine->filesystem, "%s", filesystem_of(directory));
-    machine->processors = sysconf(_SC_NPROCESSORS_ONLN);
-    strftime(machine->date, sizeof machine->date, "%Y-%m-%d", gmtime_r(&now, &tm));
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

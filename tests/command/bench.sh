@@ -92,6 +92,12 @@ grep -q 'against depth' report.html || fail 'no plot of the depths in report.htm
 ! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
 grep -q '</html>' report.html || fail 'report.html is cut short'
 
+# There is nothing cold in a tmpfs.
+if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
+    expect 0 'not measured: a tmpfs has no device' bench --directory /dev/shm --size 1m \
+        --rounds 1 --seconds 0.01 --media cold --depth 1 --no-trace --contenders blocking
+fi
+
 # Threads with unequal shares of the depth have no buffer in common.
 expect 0 'depth 3 threads 2' bench --directory data --size 4m --rounds 1 --seconds 0.3 \
     --media cached --block 64k --depth 3 --threads 2 --no-trace --contenders uaio,uaio-linux
