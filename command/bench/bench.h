@@ -64,12 +64,17 @@ struct files {
     char *path[MAX_FILES];
     volatile unsigned n; /* of paths; a signal's handler reads it */
     size_t bytes;        /* of each */
+    bool spoiled;        /* by writes from buffers that requests shared */
 };
 
 /* False, with a message: there are none, and nothing is left behind. */
 bool files__make(struct files *files, const struct options *options);
 void files__remove(struct files *files);
 void files__unlink(const struct files *files); /* async-signal-safe */
+
+/* How many buffers the requests have: with fewer than there are requests, what comes
+ * from them is anybody's block, and nothing that is read can be checked. */
+size_t work__buffers(const struct work *work);
 
 /* Open them for the work, and have them in the page cache, or out of it.  False, with
  * the reason. */

@@ -39,10 +39,26 @@ static bool write_all(int fd, const char *buffer, size_t nbytes)
     return true;
 }
 
-static bool make_one(struct files *files, unsigned i, char *buffer, const char *directory)
+/* All of the file, from the start. */
+static bool fill_one(const struct files *files, unsigned i, int fd)
 {
+    static char buffer[CHUNK];
     bool good = true;
+
+    /* Something that no device leaves out. */
+    for (size_t at = 0; at < CHUNK; at++)
+        buffer[at] = (char)(at * 2654435761u >> 13);
+    for (size_t at = 0; good && at < files->bytes; at += CHUNK) {
+        files__fill(buffer, CHUNK, i, at);
+        good = write_all(fd, buffer, CHUNK);
+    }
+    return good && fsync(fd) == 0;
+}
+
+static bool make_one(struct files *files, unsigned i, const char *directory)
+{
     char *path;
+    bool good;
     int fd;
 
     if (asprintf(&path, "%s/uaio-bench.XXXXXX", directory) < 0)
@@ -56,31 +72,21 @@ static bool make_one(struct files *files, unsigned i, char *buffer, const char *
         free(path);
         return false;
     }
-    for (size_t at = 0; good && at < files->bytes; at += CHUNK) {
-        files__fill(buffer, CHUNK, i, at);
-        good = write_all(fd, buffer, CHUNK);
-    }
-    good = good && fsync(fd) == 0;
+    good = fill_one(files, i, fd);
     return close(fd) == 0 && good;
 }
 
 bool files__make(struct files *files, const struct options *options)
 {
-    char *buffer = must_allocate(1, CHUNK);
     bool good = true;
-    int err;
 
     *files = (struct files){.bytes = options->bytes / options->files / CHUNK * CHUNK};
     if (files->bytes == 0)
         files->bytes = CHUNK;
-    /* Something that no device leaves out. */
-    for (size_t i = 0; i < CHUNK; i++)
-        buffer[i] = (char)(i * 2654435761u >> 13);
     for (unsigned i = 0; good && i < options->files; i++)
-        good = make_one(files, i, buffer, options->directory);
-    err = errno;
-    free(buffer);
+        good = make_one(files, i, options->directory);
     if (!good) {
+        int err = errno;
         files__remove(files);
         fprintf(stderr,
                 "uaio bench: no files of %zu MiB in all can be made in '%s' (%s):"
@@ -121,11 +127,30 @@ static bool make_cold(int fd)
     return fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
 }
 
+/* Only where it would be noticed. */
+static bool mend(struct files *files, const struct work *work)
+{
+    bool shared = work__buffers(work) < work->depth, good = true;
+
+    if (files->spoiled && !shared) {
+        for (unsigned i = 0; good && i < files->n; i++) {
+            int fd = open(files->path[i], O_WRONLY | O_CLOEXEC);
+            good = fd >= 0 && fill_one(files, i, fd);
+            if (fd >= 0)
+                close(fd);
+        }
+        files->spoiled = !good;
+    }
+    if (shared && work->io != IO_READ)
+        files->spoiled = true;
+    return good;
+}
+
 bool files__prepare(struct files *files, const struct work *work, char reason[REASON_MAX])
 {
     static _Alignas(4096) char block[1 << 20];
     int flags = (work->io == IO_READ ? O_RDONLY : O_RDWR) | O_CLOEXEC;
-    bool good = true, memory;
+    bool good, memory;
     const char *filesystem = filesystem__name(files->path[0], &memory);
 
     if (work->media != MEDIA_CACHED && memory) {
@@ -136,6 +161,7 @@ bool files__prepare(struct files *files, const struct work *work, char reason[RE
         flags |= O_DIRECT;
     for (unsigned i = 0; i < files->n; i++)
         files->fd[i] = -1;
+    good = mend(files, work);
     for (unsigned i = 0; good && i < files->n; i++) {
         int fd = files->fd[i] = open(files->path[i], flags);
         good = fd >= 0 &&

@@ -17,8 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_BUFFERS ((size_t)256 << 20) /* bytes; beyond, requests share them */
-#define CHECKED 64                      /* every so many-th block */
+#define CHECKED 64 /* every so many-th block */
 #define MAX_THREADS 64
 
 /* One thread that submits. */
@@ -60,6 +59,15 @@ void *must_allocate(size_t n, size_t size)
     }
     memset(memory, 0, n * size);
     return memory;
+}
+
+#define MAX_BUFFERS ((size_t)256 << 20) /* bytes; beyond, requests share them */
+
+size_t work__buffers(const struct work *work)
+{
+    size_t n = MAX_BUFFERS / work->block;
+
+    return n < work->depth ? n : work->depth;
 }
 
 /* ---- which block comes next -------------------------------------------------------- */
@@ -272,7 +280,7 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
                             uint64_t operations, struct outcome *outcome)
 {
     unsigned n = threads_of(work, contender);
-    size_t wanted = work->depth, n_buffers = MAX_BUFFERS / work->block;
+    size_t n_buffers = work__buffers(work);
     struct loop *loops = must_allocate(n, sizeof *loops);
     struct rusage before, after;
     pthread_barrier_t ready;
@@ -281,8 +289,6 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
     char *buffers;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (n_buffers > wanted)
-        n_buffers = wanted;
     buffers = must_allocate(n_buffers, work->block);
     pthread_barrier_init(&ready, NULL, n + 1);
     for (unsigned i = 0; i < n; i++) {
@@ -297,7 +303,7 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
                           .first = contender->synchronous ? i : shares_before(work->depth, n, i),
                           .limit = operations / n,
                           .random = options->seed * 1000003 + i,
-                          .shares_buffers = n_buffers < wanted};
+                          .shares_buffers = n_buffers < work->depth};
         loop->engine =
             (struct engine){.contender = contender,
                             .done = done,

@@ -92,6 +92,12 @@ grep -q 'against depth' report.html || fail 'no plot of the depths in report.htm
 ! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
 grep -q '</html>' report.html || fail 'report.html is cut short'
 
+# Where there is no memory for a buffer each, blocks are written anywhere: what is read
+# afterwards is as it was made.
+expect 0 'random read 4k depth 300' bench --directory data --size 4m --rounds 1 --seconds 0.02 \
+    --io write,read --block 1m,4k --depth 300 --no-trace --contenders uaio
+left_behind
+
 # There is nothing cold in a tmpfs.
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
     expect 0 'not measured: a tmpfs has no device' bench --directory /dev/shm --size 1m \
