@@ -32,8 +32,8 @@ struct loop {
     unsigned first; /* of all requests, the first that is this thread's */
     uint64_t limit; /* operations of this thread, 0: by time */
     uint64_t begun, operations, wrong, failed, random;
-    int64_t end_ns;
-    unsigned *idle, n_idle; /* requests that are not in flight */
+    int64_t begun_ns, end_ns, ended_ns; /* when it began, is to end, and did */
+    unsigned *idle, n_idle;             /* requests that are not in flight */
     bool shares_buffers;
     int error;
     char reason[REASON_MAX];
@@ -196,8 +196,10 @@ static void *run(void *argument)
     pthread_barrier_wait(loop->ready);
     if (loop->error)
         return NULL;
-    loop->end_ns = now_ns() + (int64_t)(loop->options->seconds * 1e9);
+    loop->begun_ns = now_ns();
+    loop->end_ns = loop->begun_ns + (int64_t)(loop->options->seconds * 1e9);
     work_until_done(loop);
+    loop->ended_ns = now_ns();
     if (!loop->error)
         contender->close(&loop->engine);
     return NULL;
@@ -247,8 +249,24 @@ static double cpu_seconds(const struct rusage *usage)
            (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
+/* From when the first began to when the last had ended, and not as the main thread
+ * has it: that may wake late from the barrier. */
+static double seconds_of(const struct loop *loops, unsigned n)
+{
+    int64_t first = loops[0].begun_ns, last = loops[0].ended_ns;
+
+    for (unsigned i = 1; i < n; i++) {
+        if (loops[i].begun_ns < first)
+            first = loops[i].begun_ns;
+        if (loops[i].ended_ns > last)
+            last = loops[i].ended_ns;
+    }
+    return (double)(last - first) / 1e9;
+}
+
 static void collect(struct outcome *outcome, const struct loop *loops, unsigned n)
 {
+    outcome->seconds = seconds_of(loops, n);
     for (unsigned i = 0; i < n; i++) {
         const struct loop *loop = &loops[i];
         outcome->operations += loop->operations;
@@ -285,12 +303,11 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
     struct rusage before, after;
     pthread_barrier_t ready;
     uint64_t kibibytes;
-    int64_t begun_ns;
     char *buffers;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     buffers = must_allocate(n_buffers, work->block);
-    pthread_barrier_init(&ready, NULL, n + 1);
+    pthread_barrier_init(&ready, NULL, n);
     for (unsigned i = 0; i < n; i++) {
         struct loop *loop = &loops[i];
         *loop =
@@ -319,11 +336,8 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
             _exit(0);
         }
     }
-    pthread_barrier_wait(&ready);
-    begun_ns = now_ns();
     for (unsigned i = 0; i < n; i++)
         pthread_join(loops[i].thread, NULL);
-    outcome->seconds = (double)(now_ns() - begun_ns) / 1e9;
     getrusage(RUSAGE_SELF, &after);
     outcome->cpu_seconds = cpu_seconds(&after) - cpu_seconds(&before);
     outcome->switches =
