@@ -9,7 +9,7 @@
  *   trace.c       their system calls, counted
  *   machine.c     what the figures depend on
  *   series.c      all rounds of one work, by turns; medians
- *   table.c, json.c, report.c   what came out
+ *   table.c, json.c, report.c, notes.c   what came out
  */
 #ifndef UAIO_BENCH_H
 #define UAIO_BENCH_H
@@ -141,7 +141,7 @@ struct outcome {
     char reason[REASON_MAX]; /* why it could not be measured, if it could not */
     uint64_t operations, wrong, failed;
     double seconds, cpu_seconds;
-    uint64_t switches;
+    int64_t switches;   /* negative: this kernel does not count them */
     unsigned threads;   /* the most there were */
     uint64_t kibibytes; /* of memory, at most, beside the buffers */
     struct histogram submission, completion;
@@ -168,8 +168,9 @@ struct result {
     const struct contender *contender;
     char reason[REASON_MAX]; /* "" if it was measured */
     unsigned rounds;
-    double iops, iops_least, iops_greatest; /* median, and spread */
-    double cpu_us, switches, calls;         /* per operation; calls < 0: not counted */
+    double iops, iops_least, iops_greatest;             /* median, and spread */
+    double cpu_us, switches, calls;                     /* per operation; < 0: not counted */
+    char no_calls[REASON_MAX], no_switches[REASON_MAX]; /* and why */
     unsigned threads;
     uint64_t kibibytes;
     double submission_us[4], completion_us[4]; /* percentiles, see `percentiles` */
@@ -186,6 +187,11 @@ struct series {
 
 /* The status of the program: 1 if data was wrong or a request failed. */
 int series__run(const struct options *options, struct series *all);
+
+/* What is to be said of a series beside its figures, note by note: *at is 0 at first;
+ * false: that was all. */
+#define NOTE_MAX 256
+bool notes__next(const struct series *series, unsigned *at, char note[NOTE_MAX]);
 
 void table__heading(FILE *to);
 void table__series(FILE *to, const struct series *series);

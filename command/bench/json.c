@@ -25,6 +25,21 @@ static void latencies(FILE *to, const char *name, const double us[4])
             us[0], us[1], us[2], us[3]);
 }
 
+/* `reason`: why it was not counted. */
+static void count(FILE *to, const char *name, double value, const char *reason)
+{
+    char not_counted[40];
+
+    if (value >= 0) {
+        fprintf(to, "\"%s\": %.4f, ", name, value);
+        return;
+    }
+    snprintf(not_counted, sizeof not_counted, "no_%s", name);
+    fprintf(to, "\"%s\": null, ", name);
+    string(to, not_counted, reason);
+    fputs(", ", to);
+}
+
 static void result(FILE *to, const struct result *r)
 {
     fputs("    {", to);
@@ -37,12 +52,10 @@ static void result(FILE *to, const struct result *r)
     }
     fprintf(to,
             "\"rounds\": %u, \"iops\": %.1f, \"iops_least\": %.1f, \"iops_greatest\": %.1f, "
-            "\"cpu_us\": %.3f, \"context_switches\": %.4f, ",
-            r->rounds, r->iops, r->iops_least, r->iops_greatest, r->cpu_us, r->switches);
-    if (r->calls >= 0)
-        fprintf(to, "\"system_calls\": %.3f, ", r->calls);
-    else
-        fputs("\"system_calls\": null, ", to);
+            "\"cpu_us\": %.3f, ",
+            r->rounds, r->iops, r->iops_least, r->iops_greatest, r->cpu_us);
+    count(to, "context_switches", r->switches, r->no_switches);
+    count(to, "system_calls", r->calls, r->no_calls);
     fprintf(to, "\"threads\": %u, \"kibibytes\": %llu", r->threads,
             (unsigned long long)r->kibibytes);
     latencies(to, "submission", r->submission_us);

@@ -21,7 +21,7 @@ static const char *const head =
     "th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid var(--line)}\n"
     "th:first-child,td:first-child{text-align:left}td{white-space:nowrap}td.none{text-align:left;color:var(--soft)}\n"
     "svg{display:block;margin:.8em 0;max-width:100%;height:auto}svg text{fill:var(--ink);"
-    "font-size:12px}svg .soft{fill:var(--soft)}svg .grid{stroke:var(--line)}\n"
+    "font-size:12px}.soft{color:var(--soft);fill:var(--soft)}svg .grid{stroke:var(--line)}\n"
     ".wide{overflow-x:auto}\n</style></head><body>\n";
 
 static void text(FILE *to, const char *s)
@@ -300,13 +300,17 @@ static void row(FILE *to, const struct result *r)
         fprintf(to, "<td>%.2f</td>", r->calls);
     else
         fputs("<td>&ndash;</td>", to);
-    fprintf(to, "<td>%.3f</td><td>%u</td><td>%.1f</td></tr>\n", r->switches, r->threads,
-            (double)r->kibibytes / 1024);
+    if (r->switches >= 0)
+        fprintf(to, "<td>%.3f</td>", r->switches);
+    else
+        fputs("<td>&ndash;</td>", to);
+    fprintf(to, "<td>%u</td><td>%.1f</td></tr>\n", r->threads, (double)r->kibibytes / 1024);
 }
 
 static void one_work(FILE *to, const struct series *series)
 {
-    char name[128];
+    char name[128], note[NOTE_MAX];
+    unsigned at = 0;
 
     work__name(&series->work, name, sizeof name);
     fputs("<h2>", to);
@@ -319,6 +323,11 @@ static void one_work(FILE *to, const struct series *series)
     for (unsigned i = 0; i < series->n; i++)
         row(to, &series->results[i]);
     fputs("</table></div>\n", to);
+    while (notes__next(series, &at, note)) {
+        fputs("<p class=\"soft\">", to);
+        text(to, note);
+        fputs("</p>\n", to);
+    }
     bars(to, series);
     plot_latencies(to, series);
 }

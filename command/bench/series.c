@@ -75,6 +75,8 @@ static void take_in(struct result *result, struct rounds *rounds, const struct o
     rounds->iops[rounds->n] = operations / outcome->seconds;
     rounds->cpu_us[rounds->n] = outcome->cpu_seconds * 1e6 / operations;
     rounds->switches[rounds->n] = (double)outcome->switches / operations;
+    if (outcome->switches < 0)
+        snprintf(result->no_switches, REASON_MAX, "this kernel does not count them");
     rounds->n++;
     if (outcome->threads > result->threads)
         result->threads = outcome->threads;
@@ -133,13 +135,16 @@ static void summarize(struct result *result, struct rounds *rounds)
 static void count_calls(const struct options *options, const struct work *work,
                         struct result *result, struct outcome *outcome)
 {
-    char reason[REASON_MAX];
-
     result->calls = -1;
-    if (!options->trace || result->reason[0] || !files__prepare(&files, work, reason))
+    if (result->reason[0])
         return;
-    result->calls = trace__calls(options, work, &files, result->contender, outcome, reason);
-    files__close(&files);
+    if (!options->trace)
+        snprintf(result->no_calls, REASON_MAX, "--no-trace");
+    else if (files__prepare(&files, work, result->no_calls)) {
+        result->calls =
+            trace__calls(options, work, &files, result->contender, outcome, result->no_calls);
+        files__close(&files);
+    }
 }
 
 static bool measure(const struct options *options, struct series *series, struct outcome *outcome)

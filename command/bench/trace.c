@@ -16,6 +16,7 @@
 
 #define FEW 512
 #define MANY 2560
+#define DEEPEST 4096
 #define PATIENCE_S 20
 
 #define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)
@@ -72,56 +73,82 @@ static int64_t count_stops(pid_t pid)
     }
 }
 
+/* In the forked process. */
+static void await_tracer(void)
+{
+    if (ptrace(PTRACE_TRACEME, 0, 0, 0) != 0)
+        _exit(1);
+    raise(SIGSTOP);
+}
+
+/* False: it has ended, or it is ended here. */
+static bool take_hold(pid_t pid)
+{
+    int status;
+
+    if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+        return false;
+    if (ptrace(PTRACE_SETOPTIONS, pid, 0, (void *)OPTIONS) == 0 &&
+        ptrace(PTRACE_SYSCALL, pid, 0, 0) == 0)
+        return true;
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return false;
+}
+
+/* Negative, with the reason: they could not be counted. */
 static int64_t count_calls(const struct options *options, const struct work *work,
                            const struct files *files, const struct contender *contender,
-                           uint64_t operations, struct outcome *outcome)
+                           uint64_t operations, struct outcome *outcome, char reason[REASON_MAX])
 {
     int64_t calls;
-    int status;
     pid_t pid;
 
     memset(outcome, 0, sizeof *outcome);
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, 0, 0) != 0)
-            _exit(1);
-        raise(SIGSTOP);
+        await_tracer();
         round__child(options, work, files, contender, operations, outcome);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        return -1;
-    if (!WIFSTOPPED(status))
-        return -1; /* it has ended: ptrace is denied */
-    if (ptrace(PTRACE_SETOPTIONS, pid, 0, (void *)OPTIONS) != 0 ||
-        ptrace(PTRACE_SYSCALL, pid, 0, 0) != 0) {
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
+    if (pid < 0 || !take_hold(pid)) {
+        snprintf(reason, REASON_MAX, pid < 0 ? "fork: %s" : "ptrace is not allowed here",
+                 strerror(errno));
         return -1;
     }
     limit_time(PATIENCE_S);
     calls = count_stops(pid);
     alarm(0);
-    return outcome->over && !outcome->reason[0] ? calls : -1;
+    if (calls >= 0 && outcome->over && !outcome->reason[0])
+        return calls;
+    if (time_is_up)
+        snprintf(reason, REASON_MAX, "it did not end within %d s under ptrace", PATIENCE_S);
+    else
+        snprintf(reason, REASON_MAX, "under ptrace: %.100s",
+                 outcome->reason[0] ? outcome->reason : "its process ended");
+    return -1;
 }
 
 double trace__calls(const struct options *options, const struct work *work,
                     const struct files *files, const struct contender *contender,
                     struct outcome *scratch, char reason[REASON_MAX])
 {
-    uint64_t few = FEW + work->depth, many = MANY + work->depth, done[2];
+    const uint64_t operations[2] = {FEW + work->depth, MANY + work->depth};
+    uint64_t done[2];
     int64_t calls[2];
 
-    if (work->depth > 4096) {
-        snprintf(reason, REASON_MAX, "system calls are not counted at that depth");
+    if (work->depth > DEEPEST) {
+        snprintf(reason, REASON_MAX, "it would take too long at depths beyond %d", DEEPEST);
         return -1;
     }
-    calls[0] = count_calls(options, work, files, contender, few, scratch);
-    done[0] = scratch->operations;
-    calls[1] = calls[0] < 0 ? -1 : count_calls(options, work, files, contender, many, scratch);
-    done[1] = scratch->operations;
-    if (calls[1] < 0 || done[1] <= done[0]) {
-        snprintf(reason, REASON_MAX, "system calls could not be counted (ptrace)");
+    for (int i = 0; i < 2; i++) {
+        calls[i] = count_calls(options, work, files, contender, operations[i], scratch, reason);
+        done[i] = scratch->operations;
+        if (calls[i] < 0)
+            return -1;
+    }
+    if (done[1] <= done[0]) {
+        snprintf(reason, REASON_MAX, "the files have too few blocks");
         return -1;
     }
     return (double)(calls[1] - calls[0]) / (double)(done[1] - done[0]);

@@ -76,6 +76,15 @@ expect 0 'cached random mixed 4k depth 2' bench --directory data --size 2m --fil
     --html report.html --no-trace
 expect 0 'depth 2' bench --directory data --size 1m --rounds 2 --seconds 0.01 --depth 2
 left_behind
+
+# What is not counted has its reason, everywhere.
+grep -q '"system_calls": null, "no_system_calls": "--no-trace"' report.json ||
+    fail 'report.json does not say why there are no system calls'
+grep -q 'system calls not counted of.*: --no-trace' report.html ||
+    fail 'report.html does not say why there are no system calls'
+expect 0 'system calls not counted of uaio, blocking: the files have too few blocks' bench \
+    --directory data --size 1m --rounds 1 --seconds 0.01 --media cold --depth 1 \
+    --contenders uaio,blocking
 for contender in libc uaio kernel uaio-linux io_uring blocking; do
     [ "$(grep -c "\"contender\": \"$contender\"" report.json)" = 6 ] ||
         fail "$contender is not in all of report.json"
