@@ -3,6 +3,7 @@
  * uaio bench: the same work by each of several ways of asynchronous I/O.
  *
  *   options.c     what is asked for
+ *   settings.c    and what is not taken into account
  *   files.c       the data, made and taken out of the page cache
  *   round.c       one contender's work for some time, in a process of its own
  *   posix.c ...   the contenders
@@ -50,12 +51,16 @@ struct options {
     bool wanted[16]; /* contenders, by index */
     const char *directory, *json, *html;
     bool quiet, trace;
+    char settings[256]; /* of the environment, which do not count */
 };
 
 /* False: the program ends with *status. */
 bool options__parse(struct options *options, int argc, char **argv, int *status);
 void work__name(const struct work *work, char *name, size_t size);
 extern const char *const media_words[], *const io_words[], *const order_words[];
+
+/* No setting of uaio is in the environment any more; which there were, for people. */
+void settings__take_out(char *told, size_t size);
 
 /* ---- data ---------------------------------------------------------------------- */
 

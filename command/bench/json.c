@@ -97,6 +97,8 @@ bool json__write(const char *path, const struct options *options, const struct s
     string(to, "filesystem", machine.filesystem);
     fputs(", ", to);
     string(to, "date", machine.date);
+    fputs(", ", to);
+    string(to, "settings_ignored", options->settings);
     fprintf(to, ", \"processors\": %ld, \"seconds\": %g, \"files\": %u, \"works\": [\n",
             machine.processors, options->seconds, options->files);
     for (unsigned i = 0; i < options->n_works; i++) {

@@ -107,10 +107,33 @@ static bool find_calls(struct calls *calls, char reason[REASON_MAX])
            find_call(library, "io_getevents", &calls->getevents, sizeof calls->getevents);
 }
 
+/* ---- whose is it? ------------------------------------------------------------------------------ */
+
+/* The ring of the kernel's is a mapping of a name of its own.  uaio may hand a context
+ * through to the kernel, and what is preloaded may take syscall(): figures under a
+ * wrong name would be worse than none.  `unknown` is what it is without /proc. */
+static bool is_kernels(aio_context_t context, bool unknown)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    bool found = false;
+    char line[512];
+
+    if (!maps)
+        return unknown;
+    while (!found && fgets(line, sizeof line, maps)) {
+        unsigned long long from, to;
+        found = strstr(line, "[aio]") && sscanf(line, "%llx-%llx", &from, &to) == 2 &&
+                context >= from && context < to;
+    }
+    fclose(maps);
+    return found;
+}
+
 /* ---- the contenders --------------------------------------------------------------------------- */
 
 static int open_with(struct engine *engine, const struct calls *calls, char reason[REASON_MAX])
 {
+    const bool of_kernel = calls == &kernel_calls;
     struct own *own = must_allocate(1, sizeof *own);
     int result;
 
@@ -121,6 +144,13 @@ static int open_with(struct engine *engine, const struct calls *calls, char reas
     if (result < 0)
         snprintf(reason, REASON_MAX, "io_setup(%u)%s", engine->depth,
                  result == -EAGAIN ? ", see /proc/sys/fs/aio-max-nr" : "");
+    if (result >= 0 && is_kernels(own->context, of_kernel) != of_kernel) {
+        own->calls.destroy(own->context);
+        snprintf(reason, REASON_MAX, "%s",
+                 of_kernel ? "io_setup() is not the kernel's: is something preloaded?"
+                           : "io_setup() gave a context of the kernel's");
+        return ENOTSUP;
+    }
     return result < 0 ? -result : 0;
 }
 

@@ -215,6 +215,9 @@ int bench__main(int argc, char **argv)
 
     if (!options__parse(options, argc, argv, &status))
         return status;
+    settings__take_out(options->settings, sizeof options->settings);
+    if (options->settings[0])
+        fprintf(stderr, "uaio bench: uaio is measured as it is without %s\n", options->settings);
     machine__describe(&machine, options->directory);
     printf("%s, %ld processors, %s, %u rounds of %g s, medians\n", machine.kernel,
            machine.processors, machine.filesystem, options->rounds, options->seconds);

@@ -4,10 +4,10 @@
 # uaio bench, as a user meets it: what it says, what it leaves behind.  Its figures
 # are nobody's business here.
 #
-#     bench.sh <uaio>
+#     bench.sh <uaio> <preload library>
 set -eu
 
-uaio=$(realpath "$1")
+uaio=$(realpath "$1") preload=$(realpath "$2")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
@@ -20,12 +20,15 @@ fail() {
     exit 1
 }
 
+settings= # in the environment of the next
+
 # expect STATUS TEXT ARGUMENT...: it ends so, and says that.
 expect() {
     status=$1 text=$2
     shift 2
     found=0
-    "$uaio" "$@" >out 2>&1 || found=$?
+    # shellcheck disable=SC2086 # none, or one word
+    env $settings "$uaio" "$@" >out 2>&1 || found=$?
     [ "$found" = "$status" ] || fail "uaio $*: status $found, not $status: $(cat out)"
     grep -q -- "$text" out || fail "uaio $*: says nothing of '$text': $(cat out)"
 }
@@ -112,6 +115,19 @@ if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
     expect 0 'not measured: a tmpfs has no device' bench --directory /dev/shm --size 1m \
         --rounds 1 --seconds 0.01 --media cold --depth 1 --no-trace --contenders blocking
 fi
+
+# Settings do not count, and under a name is who bears it.
+settings=UAIO_BACKEND=native-first
+expect 0 'without UAIO_BACKEND=native-first' bench --directory data \
+    --size 1m --rounds 1 --seconds 0.01 --depth 2 --no-trace --contenders uaio-linux \
+    --json report.json
+! grep -q 'not measured' out || fail "the setting counts: $(cat out)"
+grep -q '"settings_ignored": "UAIO_BACKEND=native-first"' report.json ||
+    fail 'report.json does not name the setting'
+settings=LD_PRELOAD=$preload
+expect 0 "kernel .*not the kernel's: is something preloaded" bench \
+    --directory data --size 1m --rounds 1 --seconds 0.01 --depth 2 --no-trace --contenders kernel
+settings=
 
 # Threads with unequal shares of the depth have no buffer in common.
 expect 0 'depth 3 threads 2' bench --directory data --size 4m --rounds 1 --seconds 0.3 \
