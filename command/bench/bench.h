@@ -107,6 +107,7 @@ struct request {
 struct engine {
     const struct contender *contender;
     void *own;
+    size_t control_bytes; /* of memory for control blocks, which no contender can do without */
     unsigned depth;
     struct request *requests;
     void (*done)(struct engine *engine, unsigned i, long result); /* once for each */
@@ -148,7 +149,8 @@ struct outcome {
     double seconds, cpu_seconds;
     int64_t switches;   /* negative: this kernel does not count them */
     unsigned threads;   /* the most there were */
-    uint64_t kibibytes; /* of memory, at most, beside the buffers */
+    unsigned in_flight; /* requests, likewise */
+    uint64_t kibibytes; /* of memory, at most, beside buffers and control blocks */
     struct histogram submission, completion;
 };
 
@@ -176,7 +178,8 @@ struct result {
     double iops, iops_least, iops_greatest;             /* median, and spread */
     double cpu_us, switches, calls;                     /* per operation; < 0: not counted */
     char no_calls[REASON_MAX], no_switches[REASON_MAX]; /* and why */
-    unsigned threads;
+    unsigned threads, in_flight;                        /* at most */
+    char shallow[REASON_MAX]; /* if these were not as many as they were to be */
     uint64_t kibibytes;
     double submission_us[4], completion_us[4]; /* percentiles, see `percentiles` */
     struct histogram submission, completion;   /* of all rounds */

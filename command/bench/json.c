@@ -56,7 +56,7 @@ static void result(FILE *to, const struct result *r)
             r->rounds, r->iops, r->iops_least, r->iops_greatest, r->cpu_us);
     count(to, "context_switches", r->switches, r->no_switches);
     count(to, "system_calls", r->calls, r->no_calls);
-    fprintf(to, "\"threads\": %u, \"kibibytes\": %llu", r->threads,
+    fprintf(to, "\"threads\": %u, \"in_flight\": %u, \"kibibytes\": %llu", r->threads, r->in_flight,
             (unsigned long long)r->kibibytes);
     latencies(to, "submission", r->submission_us);
     latencies(to, "completion", r->completion_us);

@@ -139,6 +139,7 @@ static int open_with(struct engine *engine, const struct calls *calls, char reas
 
     own->calls = *calls;
     own->cbs = must_allocate(engine->depth, sizeof *own->cbs);
+    engine->control_bytes = engine->depth * sizeof *own->cbs;
     engine->own = own;
     result = own->calls.setup((int)engine->depth, &own->context);
     if (result < 0)

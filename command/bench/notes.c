@@ -20,9 +20,15 @@ static const char *no_switches(const struct result *result)
     return result->no_switches;
 }
 
+static const char *shallow(const struct result *result)
+{
+    return result->shallow;
+}
+
 static const struct kind kinds[] = {
     {"system calls not counted of", no_calls},
     {"context switches not counted of", no_switches},
+    {"requests in flight, at most, of", shallow},
 };
 
 static bool said_before(const struct kind *kind, const struct series *series, unsigned i)

@@ -82,6 +82,7 @@ static int open_with(struct engine *engine, const struct calls *calls)
 
     own->calls = calls;
     own->cbs = must_allocate(engine->depth, sizeof *own->cbs);
+    engine->control_bytes = engine->depth * (sizeof *own->cbs + sizeof *own->order);
     own->order = must_allocate(engine->depth, sizeof *own->order);
     engine->own = own;
     return 0;

@@ -34,6 +34,7 @@ struct loop {
     uint64_t begun, operations, wrong, failed, random;
     int64_t begun_ns, end_ns, ended_ns; /* when it began, is to end, and did */
     unsigned *idle, n_idle;             /* requests that are not in flight */
+    unsigned in_flight;                 /* the most that were */
     bool shares_buffers;
     int error;
     char reason[REASON_MAX];
@@ -144,18 +145,25 @@ static void done(struct engine *engine, unsigned i, long result)
     loop->idle[loop->n_idle++] = i;
 }
 
+/* Not before all have been in flight, however deep the queue and short the time. */
+static bool time_is_over(const struct loop *loop, int64_t now)
+{
+    return loop->limit == 0 && now >= loop->end_ns && loop->begun >= loop->engine.depth;
+}
+
 /* Start one; false: no more can be started now. */
 static bool start(struct loop *loop)
 {
     unsigned i = loop->idle[loop->n_idle - 1];
     struct request *r = &loop->engine.requests[i];
+    unsigned in_flight;
     int err;
 
     set_up(loop, r);
     r->begun_ns = now_ns();
-    if (loop->limit == 0 && r->begun_ns >= loop->end_ns)
+    if (time_is_over(loop, r->begun_ns))
         return false;
-    loop->n_idle--;
+    in_flight = loop->engine.depth - --loop->n_idle;
     err = loop->engine.contender->submit(&loop->engine, i);
     if (err) {
         loop->idle[loop->n_idle++] = i;
@@ -164,6 +172,8 @@ static bool start(struct loop *loop)
         return false;
     }
     loop->begun++;
+    if (in_flight > loop->in_flight)
+        loop->in_flight = in_flight;
     histogram__add(&loop->submission, now_ns() - r->begun_ns);
     return true;
 }
@@ -287,6 +297,7 @@ static void collect(struct outcome *outcome, const struct loop *loops, unsigned 
     for (unsigned i = 0; i < n; i++) {
         const struct loop *loop = &loops[i];
         outcome->operations += loop->operations;
+        outcome->in_flight += loop->in_flight;
         outcome->wrong += loop->wrong;
         outcome->failed += loop->failed;
         histogram__merge(&outcome->submission, &loop->submission);
@@ -361,8 +372,10 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
     if (counts_switches())
         outcome->switches = after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw;
     outcome->kibibytes = status_value("/proc/self/status", "VmHWM:");
-    outcome->kibibytes -= outcome->kibibytes > kibibytes ? kibibytes : outcome->kibibytes;
     collect(outcome, loops, n);
+    for (unsigned i = 0; i < n; i++)
+        kibibytes += loops[i].engine.control_bytes / 1024;
+    outcome->kibibytes -= outcome->kibibytes > kibibytes ? kibibytes : outcome->kibibytes;
     outcome->over = true;
     _exit(0);
 }
@@ -402,7 +415,7 @@ static bool await_end(pid_t pid, double seconds, struct outcome *outcome, int *s
 void round__run(const struct options *options, const struct work *work, const struct files *files,
                 const struct contender *contender, struct outcome *outcome)
 {
-    double patience = options->seconds * 10 + 10;
+    double patience = options->seconds * 10 + 10 + work->depth * 50e-6;
     int status = 0;
     pid_t pid;
 

@@ -80,6 +80,8 @@ static void take_in(struct result *result, struct rounds *rounds, const struct o
     rounds->n++;
     if (outcome->threads > result->threads)
         result->threads = outcome->threads;
+    if (outcome->in_flight > result->in_flight)
+        result->in_flight = outcome->in_flight;
     if (outcome->kibibytes > result->kibibytes)
         result->kibibytes = outcome->kibibytes;
     histogram__merge(&result->submission, &outcome->submission);
@@ -116,10 +118,12 @@ static bool run_one(const struct options *options, const struct work *work, stru
     return good;
 }
 
-static void summarize(struct result *result, struct rounds *rounds)
+static void summarize(const struct work *work, struct result *result, struct rounds *rounds)
 {
     if (result->reason[0] || rounds->n == 0)
         return;
+    if (result->in_flight < work->depth)
+        snprintf(result->shallow, sizeof result->shallow, "%u", result->in_flight);
     result->rounds = rounds->n;
     result->iops = median(rounds->iops, rounds->n);
     result->iops_least = rounds->iops[0];
@@ -169,7 +173,7 @@ static bool measure(const struct options *options, struct series *series, struct
         }
     }
     for (unsigned i = 0; i < series->n; i++) {
-        summarize(&series->results[i], &rounds[i]);
+        summarize(&series->work, &series->results[i], &rounds[i]);
         count_calls(options, &series->work, &series->results[i], outcome);
         free(rounds[i].iops);
         free(rounds[i].cpu_us);

@@ -3,9 +3,9 @@
 
 void table__heading(FILE *to)
 {
-    fprintf(to, "%-11s %9s %17s %8s %8s %8s %8s %8s %6s %6s %7s %7s\n", "", "kIOPS",
+    fprintf(to, "%-11s %9s %17s %8s %8s %8s %8s %8s %6s %6s %7s %7s %7s\n", "", "kIOPS",
             "least..greatest", "sub p50", "sub p99", "p50", "p99", "p99.9", "CPU", "calls",
-            "switch", "threads");
+            "switch", "threads", "MiB");
 }
 
 static void line(FILE *to, const struct result *r)
@@ -21,10 +21,10 @@ static void line(FILE *to, const struct result *r)
         snprintf(calls, sizeof calls, "%.2f", r->calls);
     if (r->switches >= 0)
         snprintf(switches, sizeof switches, "%.3f", r->switches);
-    fprintf(to, "%-11s %9.1f %17s %8.1f %8.1f %8.1f %8.1f %8.1f %6.2f %6s %7s %7u\n",
+    fprintf(to, "%-11s %9.1f %17s %8.1f %8.1f %8.1f %8.1f %8.1f %6.2f %6s %7s %7u %7.1f\n",
             r->contender->name, r->iops / 1e3, spread, r->submission_us[0], r->submission_us[2],
             r->completion_us[0], r->completion_us[2], r->completion_us[3], r->cpu_us, calls,
-            switches, r->threads);
+            switches, r->threads, (double)r->kibibytes / 1024);
 }
 
 /* Times are microseconds; CPU, calls and switches are per operation. */

@@ -12,30 +12,35 @@
 
 # define MAX_ENTRIES 32768u
 
+/* Of more requests than there are entries, the kernel keeps what is over. */
 static int begin(struct engine *engine, char reason[REASON_MAX])
 {
     struct io_uring *ring = must_allocate(1, sizeof *ring);
+    unsigned entries = engine->depth < MAX_ENTRIES ? engine->depth : MAX_ENTRIES;
     int err;
 
     engine->own = ring;
-    if (engine->depth > MAX_ENTRIES) {
-        snprintf(reason, REASON_MAX, "a ring has %u entries at most", MAX_ENTRIES);
-        return EINVAL;
-    }
-    err = -io_uring_queue_init(engine->depth, ring, 0);
+    err = -io_uring_queue_init(entries, ring, 0);
     if (err)
         snprintf(reason, REASON_MAX, "io_uring_setup%s",
                  err == EPERM || err == ENOSYS ? " (not allowed here)" : "");
     return err;
 }
 
+/* Busy is who has not yet been told of too many that are done. */
 static int submit(struct engine *engine, unsigned i)
 {
     const struct request *r = &engine->requests[i];
     struct io_uring_sqe *sqe = io_uring_get_sqe(engine->own);
 
-    if (!sqe)
-        return EAGAIN;
+    if (!sqe) {
+        int err = io_uring_submit(engine->own);
+        if (err < 0)
+            return err == -EBUSY ? EAGAIN : -err;
+        sqe = io_uring_get_sqe(engine->own);
+        if (!sqe)
+            return EAGAIN;
+    }
     if (r->write)
         io_uring_prep_write(sqe, r->fd, r->buffer, (unsigned)r->nbytes, (uint64_t)r->offset);
     else
@@ -54,7 +59,7 @@ static int reap(struct engine *engine)
     do
         err = io_uring_submit_and_wait(ring, 1);
     while (err == -EINTR);
-    if (err < 0)
+    if (err < 0 && err != -EBUSY)
         return -err;
     io_uring_for_each_cqe(ring, head, cqe)
     {

@@ -110,6 +110,13 @@ expect 0 'random read 4k depth 300' bench --directory data --size 4m --rounds 1 
     --io write,read --block 1m,4k --depth 300 --no-trace --contenders uaio
 left_behind
 
+# However short the round, the depth is reached, or it is said which was.
+expect 0 'requests in flight, at most, of blocking: 64' bench --directory data --size 1m \
+    --rounds 1 --seconds 0.01 --block 512 --depth 200k --contenders uaio,blocking \
+    --json report.json
+grep -q '"contender": "uaio".*"in_flight": 204800,' report.json ||
+    fail "200k were not in flight: $(cat report.json)"
+
 # There is nothing cold in a tmpfs.
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
     expect 0 'not measured: a tmpfs has no device' bench --directory /dev/shm --size 1m \
