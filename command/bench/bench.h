@@ -41,6 +41,15 @@ struct work {
 #define MAX_FILES 64
 #define REASON_MAX 128
 
+/* What the figures depend on beside the programs. */
+struct machine {
+    char kernel[96], processor[80], filesystem[32], libc[32], liburing[32];
+    char date[32]; /* when it began */
+    long processors;
+};
+
+void machine__describe(struct machine *machine, const char *directory);
+
 struct options {
     struct work works[MAX_WORKS];
     unsigned n_works;
@@ -51,6 +60,8 @@ struct options {
     bool wanted[16]; /* contenders, by index */
     const char *directory, *json, *html;
     bool quiet, trace;
+    struct machine machine;
+    char *command;      /* as it was given */
     char settings[256]; /* of the environment, which do not count */
 };
 
@@ -139,6 +150,7 @@ struct histogram {
 
 void histogram__add(struct histogram *histogram, int64_t ns);
 void histogram__merge(struct histogram *to, const struct histogram *from);
+double histogram__value(unsigned bucket);                                        /* ns */
 double histogram__percentile(const struct histogram *histogram, double percent); /* ns */
 
 /* In memory that the round's process shares with ours. */
@@ -171,9 +183,15 @@ double trace__calls(const struct options *options, const struct work *work,
 
 /* ---- results ------------------------------------------------------------------------ */
 
+/* Of one round. */
+struct figures {
+    double seconds, iops, cpu_us, switches; /* the last two per operation */
+};
+
 struct result {
     const struct contender *contender;
     char reason[REASON_MAX]; /* "" if it was measured */
+    struct figures *each;    /* as they came */
     unsigned rounds;
     double iops, iops_least, iops_greatest;             /* median, and spread */
     double cpu_us, switches, calls;                     /* per operation; < 0: not counted */
@@ -194,7 +212,8 @@ struct series {
 };
 
 /* The status of the program: 1 if data was wrong or a request failed. */
-int series__run(const struct options *options, struct series *all);
+int series__run(const struct options *options, struct series *all, FILE *table);
+void series__free(const struct options *options, struct series *all);
 
 /* What is to be said of a series beside its figures, note by note: *at is 0 at first;
  * false: that was all. */
@@ -205,14 +224,6 @@ void table__heading(FILE *to);
 void table__series(FILE *to, const struct series *series);
 bool json__write(const char *path, const struct options *options, const struct series *all);
 bool report__write(const char *path, const struct options *options, const struct series *all);
-
-/* What all of these tell of the machine. */
-struct machine {
-    char kernel[96], filesystem[32], date[32];
-    long processors;
-};
-
-void machine__describe(struct machine *machine, const char *directory);
 
 /* `memory`: it has no device, so that nothing in it is cold. */
 const char *filesystem__name(const char *path, bool *memory);

@@ -17,7 +17,7 @@ static unsigned bucket_of(uint64_t ns)
 }
 
 /* The middle of a bucket. */
-static double value_of(unsigned bucket)
+double histogram__value(unsigned bucket)
 {
     unsigned shift = bucket / SUBS;
 
@@ -46,7 +46,7 @@ double histogram__percentile(const struct histogram *histogram, double percent)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->count[i];
         if (seen > 0 && (double)seen >= (double)total * percent / 100)
-            return value_of(i);
+            return histogram__value(i);
     }
     return 0;
 }

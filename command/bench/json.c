@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * All figures, for programs.  Times are microseconds where the name says _us; CPU,
+ * system calls and context switches are per operation.  What was not counted is
+ * null, and "no_..." beside it the reason; who was not measured has "not_measured"
+ * in place of figures.  "each" has the rounds as they came.
+ */
+
 #include "bench.h"
 
 #include <errno.h>
@@ -19,6 +26,43 @@ static void string(FILE *to, const char *name, const char *value)
     putc('"', to);
 }
 
+static void number_or_null(FILE *to, const char *name, double value)
+{
+    if (value >= 0)
+        fprintf(to, "\"%s\": %.4f", name, value);
+    else
+        fprintf(to, "\"%s\": null", name);
+}
+
+/* Of what is not empty, [nanoseconds, count] each. */
+static void histogram(FILE *to, const char *name, const struct histogram *h)
+{
+    const char *separator = "";
+
+    fprintf(to, ",\n      \"%s_histogram_ns\": [", name);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (h->count[i] == 0)
+            continue;
+        fprintf(to, "%s[%.0f, %llu]", separator, histogram__value(i),
+                (unsigned long long)h->count[i]);
+        separator = ", ";
+    }
+    fputs("]", to);
+}
+
+static void each_round(FILE *to, const struct result *r)
+{
+    fputs(",\n      \"each\": [", to);
+    for (unsigned i = 0; i < r->rounds; i++) {
+        const struct figures *f = &r->each[i];
+        fprintf(to, "%s{\"seconds\": %.6f, \"iops\": %.1f, \"cpu_us\": %.3f, ", i ? ", " : "",
+                f->seconds, f->iops, f->cpu_us);
+        number_or_null(to, "context_switches", f->switches);
+        fputs("}", to);
+    }
+    fputs("]", to);
+}
+
 static void latencies(FILE *to, const char *name, const double us[4])
 {
     fprintf(to, ", \"%s_us\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f}", name,
@@ -30,12 +74,11 @@ static void count(FILE *to, const char *name, double value, const char *reason)
 {
     char not_counted[40];
 
-    if (value >= 0) {
-        fprintf(to, "\"%s\": %.4f, ", name, value);
+    number_or_null(to, name, value);
+    fputs(", ", to);
+    if (value >= 0)
         return;
-    }
     snprintf(not_counted, sizeof not_counted, "no_%s", name);
-    fprintf(to, "\"%s\": null, ", name);
     string(to, not_counted, reason);
     fputs(", ", to);
 }
@@ -60,6 +103,9 @@ static void result(FILE *to, const struct result *r)
             (unsigned long long)r->kibibytes);
     latencies(to, "submission", r->submission_us);
     latencies(to, "completion", r->completion_us);
+    each_round(to, r);
+    histogram(to, "submission", &r->submission);
+    histogram(to, "completion", &r->completion);
     fputs("}", to);
 }
 
@@ -80,27 +126,45 @@ static void series(FILE *to, const struct series *s)
     fputs("  ]}", to);
 }
 
+/* What has been run, and where. */
+static void about(FILE *to, const struct options *options)
+{
+    const struct machine *m = &options->machine;
+    const char *const strings[][2] = {
+        {"command", options->command},
+        {"date", m->date},
+        {"uaio", UAIO_VERSION},
+        {"libc", m->libc},
+        {"liburing", m->liburing},
+        {"kernel", m->kernel},
+        {"processor", m->processor},
+        {"filesystem", m->filesystem},
+        {"settings_ignored", options->settings},
+    };
+
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+        string(to, strings[i][0], strings[i][1]);
+        fputs(",\n ", to);
+    }
+    fprintf(to,
+            "\"processors\": %ld, \"rounds\": %u, \"seconds\": %g, \"files\": %u, "
+            "\"bytes\": %zu, \"seed\": %llu",
+            m->processors, options->rounds, options->seconds, options->files, options->bytes,
+            (unsigned long long)options->seed);
+}
+
 bool json__write(const char *path, const struct options *options, const struct series *all)
 {
     FILE *to = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    struct machine machine;
     bool good;
 
     if (!to) {
         fprintf(stderr, "uaio bench: %s: %s\n", path, strerror(errno));
         return false;
     }
-    machine__describe(&machine, options->directory);
     fputs("{", to);
-    string(to, "kernel", machine.kernel);
-    fputs(", ", to);
-    string(to, "filesystem", machine.filesystem);
-    fputs(", ", to);
-    string(to, "date", machine.date);
-    fputs(", ", to);
-    string(to, "settings_ignored", options->settings);
-    fprintf(to, ", \"processors\": %ld, \"seconds\": %g, \"files\": %u, \"works\": [\n",
-            machine.processors, options->seconds, options->files);
+    about(to, options);
+    fputs(", \"works\": [\n", to);
     for (unsigned i = 0; i < options->n_works; i++) {
         series(to, &all[i]);
         fputs(i + 1 < options->n_works ? ",\n" : "\n", to);

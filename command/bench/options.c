@@ -24,7 +24,7 @@ static const char *const help =
     "  --directory DIR    where they are made, and removed again (.)\n"
     "  --seed N           of the order of the blocks (1)\n"
     "  --no-trace         do not count system calls (that needs ptrace)\n"
-    "  --json FILE        write the figures to FILE\n"
+    "  --json FILE        write all figures to FILE; with -, the table goes to stderr\n"
     "  --html FILE        write a report with plots to FILE\n"
     "  --quiet            no progress line\n"
     "  --list             the works that these options come to, and no more\n"
@@ -47,8 +47,8 @@ static const char *const help =
     "\n"
     "Sockets: see uaio-pending-sockets.\n"
     "\n"
-    "Exit status: 0 measured, 1 wrong data was read, a request failed, or there was no\n"
-    "file to be had, 2 bad options.\n";
+    "Exit status: 0 measured, 1 wrong data was read, a request failed, or a file could\n"
+    "not be made, 2 bad options.\n";
 
 const char *const media_words[] = {"cached", "cold", "direct", NULL};
 const char *const io_words[] = {"read", "write", "mixed", NULL};
@@ -361,6 +361,29 @@ static void list_works(const struct options *options)
     }
 }
 
+/* As a shell would take it. */
+static char *join(int argc, char **argv)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./,=+:@%-";
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    if (!to)
+        return NULL;
+    fputs("uaio", to);
+    for (int i = 0; i < argc; i++) {
+        bool quoted = !argv[i][0] || argv[i][strspn(argv[i], plain)];
+        fputs(quoted ? " '" : " ", to);
+        for (const char *c = argv[i]; *c; c++)
+            fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, to);
+        fputs(quoted ? "'" : "", to);
+    }
+    fclose(to);
+    return text;
+}
+
 bool options__parse(struct options *options, int argc, char **argv, int *status)
 {
     struct lists lists = {0};
@@ -399,6 +422,7 @@ bool options__parse(struct options *options, int argc, char **argv, int *status)
     }
     if (!combine(options, &lists))
         return false;
+    options->command = join(argc, argv);
     if (list) {
         list_works(options);
         *status = 0;

@@ -334,17 +334,16 @@ static void one_work(FILE *to, const struct series *series)
 
 static void write_all(FILE *to, const struct options *options, const struct series *all)
 {
-    struct machine machine;
+    const struct machine *machine = &options->machine;
 
-    machine__describe(&machine, options->directory);
     fputs(head, to);
     fprintf(to,
             "<h1>uaio bench</h1>\n<p>%s, %ld processors, %s, %s. %u rounds of %g s of each, by "
             "turns; medians, and the least and greatest as a line. CPU, system calls and context "
             "switches are per operation; system calls were counted under ptrace, which makes some "
             "of them more; memory is beside buffers and control blocks.</p>\n",
-            machine.kernel, machine.processors, machine.filesystem, machine.date, options->rounds,
-            options->seconds);
+            machine->kernel, machine->processors, machine->filesystem, machine->date,
+            options->rounds, options->seconds);
     for (unsigned i = 0; i < options->n_works; i++)
         plot_depths(to, options, all, i);
     for (unsigned i = 0; i < options->n_works; i++)

@@ -3,6 +3,7 @@
 
 #include "bench.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,6 @@ const struct contender *const contenders[] = {
 const unsigned n_contenders = sizeof contenders / sizeof *contenders;
 
 const double percentiles[4] = {50, 90, 99, 99.9};
-
-/* The figures of the rounds of one contender. */
-struct rounds {
-    double *iops, *cpu_us, *switches;
-    unsigned n;
-};
 
 static struct files files; /* so that a signal's handler finds them */
 
@@ -47,10 +42,20 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, unsigned n)
+/* Of the field at that offset, with the least and the greatest. */
+static double median(const struct result *result, size_t offset, double extremes[2])
 {
+    unsigned n = result->rounds;
+    double *values = must_allocate(n, sizeof *values), middle;
+
+    for (unsigned i = 0; i < n; i++)
+        memcpy(&values[i], (const char *)&result->each[i] + offset, sizeof *values);
     qsort(values, n, sizeof *values, compare);
-    return values[n / 2];
+    middle = (values[n / 2] + values[(n - 1) / 2]) / 2;
+    extremes[0] = values[0];
+    extremes[1] = values[n - 1];
+    free(values);
+    return middle;
 }
 
 static void progress(const struct options *options, const struct work *work, unsigned round,
@@ -68,16 +73,18 @@ static void progress(const struct options *options, const struct work *work, uns
     fprintf(stderr, "\r%-50s round %u of %u: %-10s", name, round, options->rounds, contender->name);
 }
 
-static void take_in(struct result *result, struct rounds *rounds, const struct outcome *outcome)
+static void take_in(struct result *result, const struct outcome *outcome)
 {
     double operations = (double)outcome->operations;
 
-    rounds->iops[rounds->n] = operations / outcome->seconds;
-    rounds->cpu_us[rounds->n] = outcome->cpu_seconds * 1e6 / operations;
-    rounds->switches[rounds->n] = (double)outcome->switches / operations;
+    result->each[result->rounds++] = (struct figures){
+        .seconds = outcome->seconds,
+        .iops = operations / outcome->seconds,
+        .cpu_us = outcome->cpu_seconds * 1e6 / operations,
+        .switches = (double)outcome->switches / operations,
+    };
     if (outcome->switches < 0)
         snprintf(result->no_switches, REASON_MAX, "this kernel does not count them");
-    rounds->n++;
     if (outcome->threads > result->threads)
         result->threads = outcome->threads;
     if (outcome->in_flight > result->in_flight)
@@ -101,7 +108,7 @@ static bool is_good(const struct contender *contender, const struct outcome *out
 
 /* False: it counts for nothing that it was fast. */
 static bool run_one(const struct options *options, const struct work *work, struct result *result,
-                    struct rounds *rounds, struct outcome *outcome)
+                    struct outcome *outcome)
 {
     bool good;
 
@@ -114,22 +121,23 @@ static bool run_one(const struct options *options, const struct work *work, stru
     if (!good)
         snprintf(result->reason, sizeof result->reason, "wrong data, or failed requests");
     if (!result->reason[0])
-        take_in(result, rounds, outcome);
+        take_in(result, outcome);
     return good;
 }
 
-static void summarize(const struct work *work, struct result *result, struct rounds *rounds)
+static void summarize(const struct work *work, struct result *result)
 {
-    if (result->reason[0] || rounds->n == 0)
+    double extremes[2];
+
+    if (result->reason[0] || result->rounds == 0)
         return;
     if (result->in_flight < work->depth)
         snprintf(result->shallow, sizeof result->shallow, "%u", result->in_flight);
-    result->rounds = rounds->n;
-    result->iops = median(rounds->iops, rounds->n);
-    result->iops_least = rounds->iops[0];
-    result->iops_greatest = rounds->iops[rounds->n - 1];
-    result->cpu_us = median(rounds->cpu_us, rounds->n);
-    result->switches = median(rounds->switches, rounds->n);
+    result->cpu_us = median(result, offsetof(struct figures, cpu_us), extremes);
+    result->switches = median(result, offsetof(struct figures, switches), extremes);
+    result->iops = median(result, offsetof(struct figures, iops), extremes);
+    result->iops_least = extremes[0];
+    result->iops_greatest = extremes[1];
     for (int i = 0; i < 4; i++) {
         result->submission_us[i] = histogram__percentile(&result->submission, percentiles[i]) / 1e3;
         result->completion_us[i] = histogram__percentile(&result->completion, percentiles[i]) / 1e3;
@@ -151,39 +159,46 @@ static void count_calls(const struct options *options, const struct work *work,
     }
 }
 
+static void begin(const struct options *options, struct series *series)
+{
+    for (unsigned i = 0; i < n_contenders; i++) {
+        if (options->wanted[i]) {
+            struct result *result = &series->results[series->n++];
+            result->contender = contenders[i];
+            result->each = must_allocate(options->rounds, sizeof *result->each);
+        }
+    }
+}
+
 static bool measure(const struct options *options, struct series *series, struct outcome *outcome)
 {
-    struct rounds rounds[8] = {{0}};
     bool good = true;
 
-    for (unsigned i = 0; i < n_contenders; i++)
-        if (options->wanted[i])
-            series->results[series->n++].contender = contenders[i];
-    for (unsigned i = 0; i < series->n; i++) {
-        rounds[i].iops = must_allocate(options->rounds, sizeof(double));
-        rounds[i].cpu_us = must_allocate(options->rounds, sizeof(double));
-        rounds[i].switches = must_allocate(options->rounds, sizeof(double));
-    }
+    begin(options, series);
     for (unsigned round = 0; round < options->rounds; round++) {
         for (unsigned i = 0; i < series->n; i++) {
-            unsigned k = (i + round) % series->n;
-            progress(options, &series->work, round + 1, series->results[k].contender);
-            good =
-                run_one(options, &series->work, &series->results[k], &rounds[k], outcome) && good;
+            struct result *result = &series->results[(i + round) % series->n];
+            progress(options, &series->work, round + 1, result->contender);
+            good = run_one(options, &series->work, result, outcome) && good;
         }
     }
     for (unsigned i = 0; i < series->n; i++) {
-        summarize(&series->work, &series->results[i], &rounds[i]);
+        summarize(&series->work, &series->results[i]);
         count_calls(options, &series->work, &series->results[i], outcome);
-        free(rounds[i].iops);
-        free(rounds[i].cpu_us);
-        free(rounds[i].switches);
     }
     progress(options, NULL, 0, NULL);
     return good;
 }
 
-int series__run(const struct options *options, struct series *all)
+void series__free(const struct options *options, struct series *all)
+{
+    for (unsigned i = 0; i < options->n_works; i++)
+        for (unsigned k = 0; k < all[i].n; k++)
+            free(all[i].results[k].each);
+    free(all);
+}
+
+int series__run(const struct options *options, struct series *all, FILE *table)
 {
     struct outcome *outcome =
         mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -196,12 +211,12 @@ int series__run(const struct options *options, struct series *all)
     clean_up_on_signals();
     if (!files__make(&files, options))
         return 1;
-    table__heading(stdout);
+    table__heading(table);
     for (unsigned i = 0; i < options->n_works; i++) {
         all[i].work = options->works[i];
         good = measure(options, &all[i], outcome) && good;
-        table__series(stdout, &all[i]);
-        fflush(stdout);
+        table__series(table, &all[i]);
+        fflush(table);
     }
     files__remove(&files);
     munmap(outcome, sizeof *outcome);
@@ -210,28 +225,66 @@ int series__run(const struct options *options, struct series *all)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
+/* Better known now than after minutes of measuring. */
+static bool can_be_written(const char *path)
+{
+    FILE *file = path && !is_stdout(path) ? fopen(path, "ae") : NULL;
+
+    if (file)
+        return fclose(file) == 0;
+    if (!path || is_stdout(path))
+        return true;
+    fprintf(stderr, "uaio bench: %s: %s\n", path, strerror(errno));
+    return false;
+}
+
+static void introduce(const struct options *options, FILE *to)
+{
+    const struct machine *machine = &options->machine;
+
+    if (options->settings[0])
+        fprintf(stderr, "uaio bench: uaio is measured as it is without %s\n", options->settings);
+    fprintf(to, "%s, %s, %ld x %s, %s, %u rounds of %g s, medians\n", machine->date,
+            machine->kernel, machine->processors, machine->processor, machine->filesystem,
+            options->rounds, options->seconds);
+}
+
+/* What has been measured is written even if something was wrong. */
+static int run(struct options *options, FILE *table)
+{
+    struct series *all = must_allocate(options->n_works, sizeof *all);
+    int status;
+
+    introduce(options, table);
+    status = series__run(options, all, table);
+    if (all[0].n > 0) {
+        if (options->json && !json__write(options->json, options, all))
+            status = 1;
+        if (options->html && !report__write(options->html, options, all))
+            status = 1;
+    }
+    series__free(options, all);
+    return status;
+}
+
 int bench__main(int argc, char **argv)
 {
     struct options *options = must_allocate(1, sizeof *options);
-    struct machine machine;
-    struct series *all;
     int status;
 
-    if (!options__parse(options, argc, argv, &status))
-        return status;
-    settings__take_out(options->settings, sizeof options->settings);
-    if (options->settings[0])
-        fprintf(stderr, "uaio bench: uaio is measured as it is without %s\n", options->settings);
-    machine__describe(&machine, options->directory);
-    printf("%s, %ld processors, %s, %u rounds of %g s, medians\n", machine.kernel,
-           machine.processors, machine.filesystem, options->rounds, options->seconds);
-    all = must_allocate(options->n_works, sizeof *all);
-    status = series__run(options, all);
-    if (status == 0 && options->json && !json__write(options->json, options, all))
+    if (options__parse(options, argc, argv, &status)) {
+        settings__take_out(options->settings, sizeof options->settings);
+        machine__describe(&options->machine, options->directory);
         status = 1;
-    if (status == 0 && options->html && !report__write(options->html, options, all))
-        status = 1;
-    free(all);
+        if (can_be_written(options->json) && can_be_written(options->html))
+            status = run(options, is_stdout(options->json) ? stderr : stdout);
+    }
+    free(options->command);
     free(options);
     return status;
 }

@@ -136,6 +136,25 @@ expect 0 "kernel .*not the kernel's: is something preloaded" bench \
     --directory data --size 1m --rounds 1 --seconds 0.01 --depth 2 --no-trace --contenders kernel
 settings=
 
+# All that was measured, and where, is in the JSON, and nothing else beside it.
+"$uaio" bench --directory data --size 1m --rounds 3 --seconds 0.01 --depth 2 --no-trace --json - \
+    --contenders uaio,blocking >report.json 2>table || fail "status $?: $(cat table)"
+grep -q '^uaio  ' table || fail "no table on stderr: $(cat table)"
+for text in '"command": "uaio bench --directory data --size 1m' '"processor": "[^"]' \
+    '"date": "20..-..-..T..:..:..Z"' '"uaio": "[0-9]' '"libc": "glibc [0-9]' '"each": \[{"seconds": 0' \
+    '"completion_histogram_ns": \[\[[0-9]*, [0-9]*\]' '"submission_histogram_ns": \[\[[0-9]'; do
+    grep -q "$text" report.json || fail "report.json has no $text: $(cat report.json)"
+done
+! command -v python3 >/dev/null || python3 - <<'EOF' || fail 'report.json contradicts itself'
+import json
+for result in json.load(open("report.json"))["works"][0]["results"]:
+    each = sorted(r["iops"] for r in result["each"])
+    assert len(each) == 3 and each[1] == result["iops"] and each[0] == result["iops_least"]
+    done = sum(r["iops"] * r["seconds"] for r in result["each"])
+    counted = sum(n for _, n in result["completion_histogram_ns"])
+    assert abs(done - counted) < counted / 1000 + 1, (done, counted)
+EOF
+
 # Threads with unequal shares of the depth have no buffer in common.
 expect 0 'depth 3 threads 2' bench --directory data --size 4m --rounds 1 --seconds 0.3 \
     --media cached --block 64k --depth 3 --threads 2 --no-trace --contenders uaio,uaio-linux
