@@ -2,14 +2,17 @@
 /*
  * uaio bench: the same work by each of several ways of asynchronous I/O.
  *
+ *   command.c     from the arguments to what is written
  *   options.c     what is asked for
+ *   works.c       the works that it comes to
  *   settings.c    and what is not taken into account
+ *   machine.c     what the figures depend on
  *   files.c       the data, made and taken out of the page cache
+ *   series.c      all rounds of one work, by turns; medians
  *   round.c       one contender's work for some time, in a process of its own
+ *   loop.c        what each of its threads does
  *   posix.c ...   the contenders
  *   trace.c       their system calls, counted
- *   machine.c     what the figures depend on
- *   series.c      all rounds of one work, by turns; medians
  *   table.c, json.c, report.c, notes.c   what came out
  */
 #ifndef UAIO_BENCH_H

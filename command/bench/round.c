@@ -4,7 +4,7 @@
  * behind, threads and memory among it, is none of the next one's.
  */
 
-#include "bench.h"
+#include "loop.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,203 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECKED 64 /* every so many-th block */
 #define MAX_THREADS 64
-
-/* One thread that submits. */
-struct loop {
-    struct engine engine;
-    const struct options *options;
-    const struct work *work;
-    const struct files *files;
-    pthread_t thread;
-    pthread_barrier_t *ready;
-    unsigned number, of;
-    unsigned first; /* of all requests, the first that is this thread's */
-    uint64_t limit; /* operations of this thread, 0: by time */
-    uint64_t begun, operations, wrong, failed, random;
-    int64_t begun_ns, end_ns, ended_ns; /* when it began, is to end, and did */
-    unsigned *idle, n_idle;             /* requests that are not in flight */
-    unsigned in_flight;                 /* the most that were */
-    bool shares_buffers;
-    int error;
-    char reason[REASON_MAX];
-    struct histogram submission, completion;
-};
-
-int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-void *must_allocate(size_t n, size_t size)
-{
-    void *memory = NULL;
-
-    /* Whole pages, which exist: what the library takes is counted beside these. */
-    if (n == 0 || size > SIZE_MAX / n || posix_memalign(&memory, 4096, n * size) != 0) {
-        fprintf(stderr, "uaio bench: no memory for %zu x %zu bytes\n", n, size);
-        exit(1);
-    }
-    memset(memory, 0, n * size);
-    return memory;
-}
-
-#define MAX_BUFFERS ((size_t)256 << 20) /* bytes; beyond, requests share them */
-
-size_t work__buffers(const struct work *work)
-{
-    size_t n = MAX_BUFFERS / work->block;
-
-    return n < work->depth ? n : work->depth;
-}
-
-/* ---- which block comes next -------------------------------------------------------- */
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-static uint64_t blocks_of(const struct loop *loop)
-{
-    return loop->files->bytes / loop->work->block * loop->files->n;
-}
-
-/* What is cold is so once: a walk through all blocks that comes to each but once. */
-static uint64_t next_block(struct loop *loop)
-{
-    uint64_t n = blocks_of(loop), i = loop->begun * loop->of + loop->number;
-
-    if (loop->work->order == ORDER_SEQUENTIAL)
-        return i % n;
-    if (loop->work->media == MEDIA_COLD)
-        return (loop->options->seed + i * UINT64_C(7368787)) % n; /* a prime: no n's divisor */
-    return next_random(&loop->random) % n;
-}
-
-static bool is_done(const struct loop *loop)
-{
-    if (loop->limit > 0 && loop->begun >= loop->limit)
-        return true;
-    return loop->work->media == MEDIA_COLD && loop->begun * loop->of >= blocks_of(loop);
-}
-
-/* ---- the loop ------------------------------------------------------------------------- */
-
-static void set_up(struct loop *loop, struct request *r)
-{
-    uint64_t block = next_block(loop);
-    enum io io = loop->work->io;
-
-    r->file = (unsigned)(block % loop->files->n);
-    r->fd = loop->files->fd[r->file];
-    r->offset = (int64_t)(block / loop->files->n * loop->work->block);
-    r->write = io == IO_WRITE || (io == IO_MIXED && next_random(&loop->random) & 1);
-    if (r->write)
-        files__fill(r->buffer, r->nbytes, r->file, (uint64_t)r->offset);
-}
-
-static bool is_right(const struct loop *loop, const struct request *r)
-{
-    uint64_t word;
-
-    if (r->write || loop->shares_buffers || loop->operations % CHECKED)
-        return true;
-    memcpy(&word, r->buffer, sizeof word);
-    return word == files__word(r->file, (uint64_t)r->offset);
-}
-
-static void done(struct engine *engine, unsigned i, long result)
-{
-    struct loop *loop = engine->loop;
-    struct request *r = &engine->requests[i];
-
-    if (result != (long)r->nbytes)
-        loop->failed++;
-    else if (!is_right(loop, r))
-        loop->wrong++;
-    loop->operations++;
-    histogram__add(&loop->completion, now_ns() - r->begun_ns);
-    loop->idle[loop->n_idle++] = i;
-}
-
-/* Not before all have been in flight, however deep the queue and short the time. */
-static bool time_is_over(const struct loop *loop, int64_t now)
-{
-    return loop->limit == 0 && now >= loop->end_ns && loop->begun >= loop->engine.depth;
-}
-
-/* Start one; false: no more can be started now. */
-static bool start(struct loop *loop)
-{
-    unsigned i = loop->idle[loop->n_idle - 1];
-    struct request *r = &loop->engine.requests[i];
-    unsigned in_flight;
-    int err;
-
-    set_up(loop, r);
-    r->begun_ns = now_ns();
-    if (time_is_over(loop, r->begun_ns))
-        return false;
-    in_flight = loop->engine.depth - --loop->n_idle;
-    err = loop->engine.contender->submit(&loop->engine, i);
-    if (err) {
-        loop->idle[loop->n_idle++] = i;
-        if (err != EAGAIN || loop->n_idle == loop->engine.depth)
-            loop->error = err;
-        return false;
-    }
-    loop->begun++;
-    if (in_flight > loop->in_flight)
-        loop->in_flight = in_flight;
-    histogram__add(&loop->submission, now_ns() - r->begun_ns);
-    return true;
-}
-
-static void work_until_done(struct loop *loop)
-{
-    const struct contender *contender = loop->engine.contender;
-
-    for (;;) {
-        while (loop->n_idle > 0 && !loop->error && !is_done(loop) && start(loop))
-            ;
-        if (loop->n_idle == loop->engine.depth)
-            return;
-        if (!contender->synchronous) {
-            int err = contender->reap(&loop->engine);
-            if (err) {
-                loop->error = err;
-                return;
-            }
-        }
-    }
-}
-
-static void *run(void *argument)
-{
-    struct loop *loop = argument;
-    const struct contender *contender = loop->engine.contender;
-
-    loop->error = contender->open(&loop->engine, loop->reason);
-    pthread_barrier_wait(loop->ready);
-    if (loop->error)
-        return NULL;
-    loop->begun_ns = now_ns();
-    loop->end_ns = loop->begun_ns + (int64_t)(loop->options->seconds * 1e9);
-    work_until_done(loop);
-    loop->ended_ns = now_ns();
-    if (!loop->error)
-        contender->close(&loop->engine);
-    return NULL;
-}
 
 /* ---- the process -------------------------------------------------------------------- */
 
@@ -246,21 +50,6 @@ static bool counts_switches(void)
     uint64_t value;
 
     return find_status("/proc/self/status", "voluntary_ctxt_switches:", &value);
-}
-
-static void make_requests(struct loop *loop, char *buffers, size_t n_buffers)
-{
-    struct engine *engine = &loop->engine;
-
-    engine->requests = must_allocate(engine->depth, sizeof *engine->requests);
-    loop->idle = must_allocate(engine->depth, sizeof *loop->idle);
-    loop->n_idle = engine->depth;
-    for (unsigned i = 0; i < engine->depth; i++) {
-        size_t buffer = ((size_t)loop->first + i) % n_buffers;
-        engine->requests[i].buffer = buffers + buffer * loop->work->block;
-        engine->requests[i].nbytes = loop->work->block;
-        loop->idle[i] = engine->depth - 1 - i;
-    }
 }
 
 static unsigned threads_of(const struct work *work, const struct contender *contender)
@@ -351,15 +140,15 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
                           .shares_buffers = n_buffers < work->depth};
         loop->engine =
             (struct engine){.contender = contender,
-                            .done = done,
+                            .done = loop__done,
                             .loop = loop,
                             .depth = contender->synchronous ? 1 : share(work->depth, n, i)};
-        make_requests(loop, buffers, n_buffers);
+        loop__make_requests(loop, buffers, n_buffers);
     }
     kibibytes = status_value("/proc/self/status", "VmRSS:");
     getrusage(RUSAGE_SELF, &before);
     for (unsigned i = 0; i < n; i++) {
-        if (pthread_create(&loops[i].thread, NULL, run, &loops[i]) != 0) {
+        if (pthread_create(&loops[i].thread, NULL, loop__run, &loops[i]) != 0) {
             snprintf(outcome->reason, REASON_MAX, "no more threads can be had");
             _exit(0);
         }
