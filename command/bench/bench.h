@@ -8,6 +8,7 @@
  *   settings.c    and what is not taken into account
  *   machine.c     what the figures depend on
  *   files.c       the data, made and taken out of the page cache
+ *   sockets.c     and sockets, with somebody who answers
  *   series.c      all rounds of one work, by turns; medians
  *   round.c       one contender's work for some time, in a process of its own
  *   loop.c        what each of its threads does
@@ -25,7 +26,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum media { MEDIA_CACHED, MEDIA_COLD, MEDIA_DIRECT, MEDIAS };
+enum media { MEDIA_CACHED, MEDIA_COLD, MEDIA_DIRECT, MEDIA_SOCKETS, MEDIAS };
 enum io { IO_READ, IO_WRITE, IO_MIXED, IOS };
 enum order { ORDER_RANDOM, ORDER_SEQUENTIAL, ORDERS };
 
@@ -42,6 +43,7 @@ struct work {
 #define MAX_WORKS 256
 #define MAX_LIST 24
 #define MAX_FILES 64
+#define MAX_THREADS 64
 #define REASON_MAX 128
 
 /* What the figures depend on beside the programs. */
@@ -78,12 +80,27 @@ void settings__take_out(char *told, size_t size);
 
 /* ---- data ---------------------------------------------------------------------- */
 
+struct sockets {
+    int *fd; /* one for each request */
+    unsigned n;
+    int asking; /* a pipe to the peer */
+    pid_t peer;
+};
+
+/* False, with the reason. */
+bool sockets__open(struct sockets *sockets, const struct work *work, char reason[REASON_MAX]);
+void sockets__close(struct sockets *sockets);
+
+/* For a block on each of these; 0, or an error. */
+int sockets__ask(const struct sockets *sockets, const uint32_t *numbers, unsigned n);
+
 struct files {
     int fd[MAX_FILES]; /* open for what the work needs */
     char *path[MAX_FILES];
-    volatile unsigned n; /* of paths; a signal's handler reads it */
-    size_t bytes;        /* of each */
-    bool spoiled;        /* by writes from buffers that requests shared */
+    volatile unsigned n;    /* of paths; a signal's handler reads it */
+    size_t bytes;           /* of each */
+    struct sockets sockets; /* if the work is with them */
+    bool spoiled;           /* by writes from buffers that requests shared */
 };
 
 /* False, with a message: there are none, and nothing is left behind. */
@@ -111,9 +128,11 @@ struct request {
     void *buffer;
     size_t nbytes;
     int64_t offset;
-    unsigned file;
+    unsigned file; /* or socket */
     int fd;
     bool write;
+    uint64_t made_at; /* what its data is made from, beside `file` */
+    uint64_t turn;    /* how many there have been */
     int64_t begun_ns;
 };
 
@@ -123,6 +142,7 @@ struct engine {
     void *own;
     size_t control_bytes; /* of memory for control blocks, which no contender can do without */
     unsigned depth;
+    bool stream; /* there are no offsets */
     struct request *requests;
     void (*done)(struct engine *engine, unsigned i, long result); /* once for each */
     void *loop;
@@ -135,6 +155,8 @@ struct contender {
     int (*submit)(struct engine *engine, unsigned i); /* of requests[] */
     int (*reap)(struct engine *engine);               /* at least one; calls done() */
     void (*close)(struct engine *engine);             /* nothing is in flight */
+    int (*flush)(struct engine *engine); /* if submit() keeps some back: 0, or an error */
+    const char *(*cannot)(const struct work *work); /* why it has no part in that, or NULL */
     bool synchronous; /* a thread for each request: submit() does it, nothing is reaped */
 };
 

@@ -76,6 +76,14 @@ static bool make_one(struct files *files, unsigned i, const char *directory)
     return close(fd) == 0 && good;
 }
 
+static bool needs_files(const struct options *options)
+{
+    for (unsigned i = 0; i < options->n_works; i++)
+        if (options->works[i].media != MEDIA_SOCKETS)
+            return true;
+    return false;
+}
+
 bool files__make(struct files *files, const struct options *options)
 {
     bool good = true;
@@ -83,7 +91,7 @@ bool files__make(struct files *files, const struct options *options)
     *files = (struct files){.bytes = options->bytes / options->files / CHUNK * CHUNK};
     if (files->bytes == 0)
         files->bytes = CHUNK;
-    for (unsigned i = 0; good && i < options->files; i++)
+    for (unsigned i = 0; good && i < options->files && needs_files(options); i++)
         good = make_one(files, i, options->directory);
     if (!good) {
         int err = errno;
@@ -150,9 +158,12 @@ bool files__prepare(struct files *files, const struct work *work, char reason[RE
 {
     static _Alignas(4096) char block[1 << 20];
     int flags = (work->io == IO_READ ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+    const char *filesystem;
     bool good, memory;
-    const char *filesystem = filesystem__name(files->path[0], &memory);
 
+    if (work->media == MEDIA_SOCKETS)
+        return sockets__open(&files->sockets, work, reason);
+    filesystem = filesystem__name(files->path[0], &memory);
     if (work->media != MEDIA_CACHED && memory) {
         snprintf(reason, REASON_MAX, "a %s has no device: choose another --directory", filesystem);
         return false;
@@ -179,6 +190,8 @@ bool files__prepare(struct files *files, const struct work *work, char reason[RE
 
 void files__close(struct files *files)
 {
+    if (files->sockets.n > 0)
+        sockets__close(&files->sockets);
     for (unsigned i = 0; i < files->n; i++) {
         if (files->fd[i] >= 0)
             close(files->fd[i]);

@@ -113,12 +113,14 @@ static void series(FILE *to, const struct series *s)
 {
     const struct work *w = &s->work;
 
-    fprintf(
-        to,
-        "  {\"media\": \"%s\", \"io\": \"%s\", \"order\": \"%s\", \"block\": %zu, \"depth\": %u, "
-        "\"threads\": %u, \"results\": [\n",
-        media_words[w->media], io_words[w->io], order_words[w->order], w->block, w->depth,
-        w->threads);
+    fputs("  {", to);
+    string(to, "media", media_words[w->media]);
+    fputs(", ", to);
+    string(to, "io", io_words[w->io]);
+    fputs(", ", to);
+    string(to, "order", w->media == MEDIA_SOCKETS ? "none" : order_words[w->order]);
+    fprintf(to, ", \"block\": %zu, \"depth\": %u, \"threads\": %u, \"results\": [\n", w->block,
+            w->depth, w->threads);
     for (unsigned i = 0; i < s->n; i++) {
         result(to, &s->results[i]);
         fputs(i + 1 < s->n ? ",\n" : "\n", to);

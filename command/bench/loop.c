@@ -80,14 +80,25 @@ static bool is_done(const struct loop *loop)
 
 /* ---- the loop ------------------------------------------------------------------------- */
 
+static bool uses_sockets(const struct loop *loop)
+{
+    return loop->work->media == MEDIA_SOCKETS;
+}
+
 static void set_up(struct loop *loop, struct request *r)
 {
-    uint64_t block = next_block(loop);
     enum io io = loop->work->io;
+    uint64_t block;
 
+    if (uses_sockets(loop)) {
+        r->made_at = r->turn * SECTOR;
+        return;
+    }
+    block = next_block(loop);
     r->file = (unsigned)(block % loop->files->n);
     r->fd = loop->files->fd[r->file];
     r->offset = (int64_t)(block / loop->files->n * loop->work->block);
+    r->made_at = (uint64_t)r->offset;
     r->write = io == IO_WRITE || (io == IO_MIXED && next_random(&loop->random) & 1);
     if (r->write)
         files__fill(r->buffer, r->nbytes, r->file, (uint64_t)r->offset);
@@ -100,7 +111,7 @@ static bool is_right(const struct loop *loop, const struct request *r)
     if (r->write || loop->shares_buffers || loop->operations % CHECKED)
         return true;
     memcpy(&word, r->buffer, sizeof word);
-    return word == files__word(r->file, (uint64_t)r->offset);
+    return word == files__word(r->file, r->made_at);
 }
 
 void loop__done(struct engine *engine, unsigned i, long result)
@@ -117,6 +128,30 @@ void loop__done(struct engine *engine, unsigned i, long result)
     loop->idle[loop->n_idle++] = i;
 }
 
+/* Who reads at once has to ask before; the others ask when their reads are pending. */
+static int ask_for(struct loop *loop, unsigned i)
+{
+    uint32_t number = loop->engine.requests[i].file;
+
+    if (!uses_sockets(loop))
+        return 0;
+    loop->engine.requests[i].turn++;
+    if (loop->engine.contender->synchronous)
+        return sockets__ask(&loop->files->sockets, &number, 1);
+    loop->to_ask[loop->n_to_ask++] = number;
+    return 0;
+}
+
+static int ask_all(struct loop *loop)
+{
+    const struct contender *contender = loop->engine.contender;
+    unsigned n = loop->n_to_ask;
+    int err = n > 0 && contender->flush ? contender->flush(&loop->engine) : 0;
+
+    loop->n_to_ask = 0;
+    return err ? err : sockets__ask(&loop->files->sockets, loop->to_ask, n);
+}
+
 /* Not before all have been in flight, however deep the queue and short the time. */
 static bool time_is_over(const struct loop *loop, int64_t now)
 {
@@ -129,14 +164,19 @@ static bool start(struct loop *loop)
     unsigned i = loop->idle[loop->n_idle - 1];
     struct request *r = &loop->engine.requests[i];
     unsigned in_flight;
-    int err;
+    int err = 0;
 
     set_up(loop, r);
     r->begun_ns = now_ns();
     if (time_is_over(loop, r->begun_ns))
         return false;
     in_flight = loop->engine.depth - --loop->n_idle;
-    err = loop->engine.contender->submit(&loop->engine, i);
+    if (loop->engine.contender->synchronous)
+        err = ask_for(loop, i);
+    if (!err)
+        err = loop->engine.contender->submit(&loop->engine, i);
+    if (!err && !loop->engine.contender->synchronous)
+        err = ask_for(loop, i);
     if (err) {
         loop->idle[loop->n_idle++] = i;
         if (err != EAGAIN || loop->n_idle == loop->engine.depth)
@@ -160,7 +200,9 @@ static void work_until_done(struct loop *loop)
         if (loop->n_idle == loop->engine.depth)
             return;
         if (!contender->synchronous) {
-            int err = contender->reap(&loop->engine);
+            int err = ask_all(loop);
+            if (!err)
+                err = contender->reap(&loop->engine);
             if (err) {
                 loop->error = err;
                 return;
@@ -193,11 +235,16 @@ void loop__make_requests(struct loop *loop, char *buffers, size_t n_buffers)
 
     engine->requests = must_allocate(engine->depth, sizeof *engine->requests);
     loop->idle = must_allocate(engine->depth, sizeof *loop->idle);
+    loop->to_ask = must_allocate(engine->depth, sizeof *loop->to_ask);
     loop->n_idle = engine->depth;
     for (unsigned i = 0; i < engine->depth; i++) {
         size_t buffer = ((size_t)loop->first + i) % n_buffers;
         engine->requests[i].buffer = buffers + buffer * loop->work->block;
         engine->requests[i].nbytes = loop->work->block;
+        if (uses_sockets(loop)) {
+            engine->requests[i].file = loop->first + i;
+            engine->requests[i].fd = loop->files->sockets.fd[loop->first + i];
+        }
         loop->idle[i] = engine->depth - 1 - i;
     }
 }

@@ -21,6 +21,8 @@ struct loop {
     int64_t begun_ns, end_ns, ended_ns; /* when it began, is to end, and did */
     unsigned *idle, n_idle;             /* requests that are not in flight */
     unsigned in_flight;                 /* the most that were */
+    uint32_t *to_ask;                   /* sockets with a read whose peer does not know yet */
+    unsigned n_to_ask;
     bool shares_buffers;
     int error;
     char reason[REASON_MAX];

@@ -208,6 +208,13 @@ static void end(struct engine *engine)
     free(own);
 }
 
+static const char *kernel_cannot(const struct work *work)
+{
+    if (work->media == MEDIA_SOCKETS)
+        return "its io_submit() waits for what a socket has not got yet";
+    return NULL;
+}
+
 const struct contender contender__kernel = {
     .name = "kernel",
     .title = "native AIO, kernel",
@@ -216,6 +223,7 @@ const struct contender contender__kernel = {
     .submit = submit,
     .reap = reap,
     .close = end,
+    .cannot = kernel_cannot,
 };
 
 const struct contender contender__uaio_linux = {

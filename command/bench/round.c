@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_THREADS 64
-
 /* ---- the process -------------------------------------------------------------------- */
 
 static bool find_status(const char *path, const char *name, uint64_t *value)
@@ -142,6 +140,7 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
             (struct engine){.contender = contender,
                             .done = loop__done,
                             .loop = loop,
+                            .stream = work->media == MEDIA_SOCKETS,
                             .depth = contender->synchronous ? 1 : share(work->depth, n, i)};
         loop__make_requests(loop, buffers, n_buffers);
     }
@@ -209,6 +208,10 @@ void round__run(const struct options *options, const struct work *work, const st
     pid_t pid;
 
     memset(outcome, 0, sizeof *outcome);
+    if (contender->cannot && contender->cannot(work)) {
+        snprintf(outcome->reason, REASON_MAX, "%s", contender->cannot(work));
+        return;
+    }
     fflush(NULL);
     pid = fork();
     if (pid == 0)

@@ -49,6 +49,13 @@ static int submit(struct engine *engine, unsigned i)
     return 0;
 }
 
+static int flush(struct engine *engine)
+{
+    int err = io_uring_submit(engine->own);
+
+    return err < 0 && err != -EBUSY ? -err : 0;
+}
+
 static int reap(struct engine *engine)
 {
     struct io_uring *ring = engine->own;
@@ -89,6 +96,12 @@ static int submit(struct engine *engine, unsigned i)
     return ENOTSUP;
 }
 
+static int flush(struct engine *engine)
+{
+    (void)engine;
+    return ENOTSUP;
+}
+
 static int reap(struct engine *engine)
 {
     (void)engine;
@@ -107,6 +120,7 @@ const struct contender contender__io_uring = {
     .colour = "#2e7d6b",
     .open = begin,
     .submit = submit,
+    .flush = flush,
     .reap = reap,
     .close = end,
 };

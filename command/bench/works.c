@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const char *const media_words[] = {"cached", "cold", "direct", NULL};
+const char *const media_words[] = {"cached", "cold", "direct", "sockets", NULL};
 const char *const io_words[] = {"read", "write", "mixed", NULL};
 const char *const order_words[] = {"random", "sequential", NULL};
 
@@ -13,8 +13,9 @@ void work__name(const struct work *work, char *name, size_t size)
 {
     const char *unit = work->block % 1024 == 0 ? "k" : "";
     size_t block = *unit ? work->block / 1024 : work->block;
-    int n = snprintf(name, size, "%s %s %s %zu%s depth %u", media_words[work->media],
-                     order_words[work->order], io_words[work->io], block, unit, work->depth);
+    const char *order = work->media == MEDIA_SOCKETS ? "" : order_words[work->order];
+    int n = snprintf(name, size, "%s %s%s%s %zu%s depth %u", media_words[work->media], order,
+                     *order ? " " : "", io_words[work->io], block, unit, work->depth);
 
     if (work->threads > 1 && n > 0 && (size_t)n < size)
         snprintf(name + n, size - (size_t)n, " threads %u", work->threads);
@@ -35,6 +36,8 @@ static void choose_works(struct options *options)
         {MEDIA_DIRECT, IO_READ, ORDER_RANDOM, 4096, 1, 1},
         {MEDIA_DIRECT, IO_READ, ORDER_RANDOM, 4096, 32, 1},
         {MEDIA_DIRECT, IO_MIXED, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_SOCKETS, IO_READ, ORDER_RANDOM, 4096, 32, 1},
+        {MEDIA_SOCKETS, IO_READ, ORDER_RANDOM, 4096, 1024, 1},
     };
 
     memcpy(options->works, choice, sizeof choice);
@@ -91,6 +94,8 @@ bool works__combine(struct options *options, struct lists *lists)
         struct work work = combination(lists, i);
         if (work.threads > work.depth)
             work.threads = work.depth;
+        if (work.media == MEDIA_SOCKETS && work.order != (enum order)lists->order.value[0])
+            continue; /* they have none: once is enough */
         options->works[options->n_works++] = work;
     }
     return true;

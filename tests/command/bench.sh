@@ -117,6 +117,21 @@ expect 0 'requests in flight, at most, of blocking: 64' bench --directory data -
 grep -q '"contender": "uaio".*"in_flight": 204800,' report.json ||
     fail "200k were not in flight: $(cat report.json)"
 
+# Sockets: reads that wait, each answered with its own data, in the directory nothing.
+expect 0 '^sockets read 4k depth 5 threads 2$' bench --directory data --rounds 1 --seconds 0.05 \
+    --media sockets --io read,write --order random,sequential --block 4k,1m --depth 5 \
+    --threads 2 --no-trace --json report.json
+[ "$(grep -c '^sockets' out)" = 4 ] || fail "sockets have an order: $(cat out)"
+for contender in libc uaio uaio-linux blocking; do
+    grep -q "\"contender\": \"$contender\", \"rounds\": 1" report.json ||
+        fail "$contender was not measured: $(cat out)"
+done
+grep -q '^kernel .*not measured: its io_submit() waits' out || fail "no reason: $(cat out)"
+grep -q 'not measured: sockets are only read' out || fail "no reason: $(cat out)"
+grep -q 'not measured: a block of that size is too long' out || fail "no reason: $(cat out)"
+expect 0 'blocking .*not measured: a thread for each socket' bench --rounds 1 --seconds 0.02 \
+    --media sockets --depth 65 --no-trace --contenders uaio,blocking
+
 # There is nothing cold in a tmpfs.
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
     expect 0 'not measured: a tmpfs has no device' bench --directory /dev/shm --size 1m \
