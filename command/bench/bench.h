@@ -14,7 +14,7 @@
  *   loop.c        what each of its threads does
  *   posix.c ...   the contenders
  *   trace.c       their system calls, counted
- *   table.c, json.c, report.c, notes.c   what came out
+ *   table.c, json.c, report.c, plots.c, notes.c   what came out
  */
 #ifndef UAIO_BENCH_H
 #define UAIO_BENCH_H
@@ -43,6 +43,7 @@ struct work {
 #define MAX_WORKS 256
 #define MAX_LIST 24
 #define MAX_FILES 64
+#define MAX_CONTENDERS 8
 #define MAX_THREADS 64
 #define REASON_MAX 128
 
@@ -62,7 +63,7 @@ struct options {
     double seconds;
     size_t bytes; /* of all files together */
     uint64_t seed;
-    bool wanted[16]; /* contenders, by index */
+    bool wanted[MAX_CONTENDERS]; /* contenders, by index */
     const char *directory, *json, *html;
     bool quiet, trace;
     struct machine machine;
@@ -72,6 +73,7 @@ struct options {
 
 /* False: the program ends with *status. */
 bool options__parse(struct options *options, int argc, char **argv, int *status);
+/* Without a depth, what all that differ in depth alone have in common. */
 void work__name(const struct work *work, char *name, size_t size);
 extern const char *const media_words[], *const io_words[], *const order_words[];
 
@@ -175,6 +177,7 @@ struct histogram {
 
 void histogram__add(struct histogram *histogram, int64_t ns);
 void histogram__merge(struct histogram *to, const struct histogram *from);
+uint64_t histogram__total(const struct histogram *histogram);
 double histogram__value(unsigned bucket);                                        /* ns */
 double histogram__percentile(const struct histogram *histogram, double percent); /* ns */
 
@@ -232,7 +235,7 @@ extern const double percentiles[4];
 
 struct series {
     struct work work;
-    struct result results[8]; /* of contenders[] that are wanted */
+    struct result results[MAX_CONTENDERS]; /* of contenders[] that are wanted */
     unsigned n;
 };
 

@@ -43,7 +43,7 @@ static const char *cannot(const struct work *work)
 const struct contender contender__blocking = {
     .name = "blocking",
     .title = "blocking calls",
-    .colour = "#7a5ea8",
+    .colour = "#8a6fc0",
     .open = begin,
     .submit = submit,
     .close = end,

@@ -37,12 +37,19 @@ void histogram__merge(struct histogram *to, const struct histogram *from)
         to->count[i] += from->count[i];
 }
 
-double histogram__percentile(const struct histogram *histogram, double percent)
+uint64_t histogram__total(const struct histogram *histogram)
 {
-    uint64_t total = 0, seen = 0;
+    uint64_t total = 0;
 
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         total += histogram->count[i];
+    return total;
+}
+
+double histogram__percentile(const struct histogram *histogram, double percent)
+{
+    uint64_t total = histogram__total(histogram), seen = 0;
+
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->count[i];
         if (seen > 0 && (double)seen >= (double)total * percent / 100)

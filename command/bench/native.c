@@ -218,7 +218,7 @@ static const char *kernel_cannot(const struct work *work)
 const struct contender contender__kernel = {
     .name = "kernel",
     .title = "native AIO, kernel",
-    .colour = "#5a6b7b",
+    .colour = "#3f7fc4",
     .open = open_kernel,
     .submit = submit,
     .reap = reap,
@@ -229,7 +229,7 @@ const struct contender contender__kernel = {
 const struct contender contender__uaio_linux = {
     .name = "uaio-linux",
     .title = "native AIO, uaio",
-    .colour = "#e08a1e",
+    .colour = "#d08020",
     .open = open_uaio,
     .submit = submit,
     .reap = reap,

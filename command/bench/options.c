@@ -143,7 +143,7 @@ static bool parse_seconds(const char *text, double *seconds)
 
 static bool parse_contenders(struct options *options, const char *text)
 {
-    const char *names[16] = {NULL};
+    const char *names[MAX_CONTENDERS + 1] = {NULL};
     struct list list;
 
     for (unsigned i = 0; i < n_contenders; i++)

@@ -156,7 +156,7 @@ static void end(struct engine *engine)
 const struct contender contender__libc = {
     .name = "libc",
     .title = "POSIX AIO, libc",
-    .colour = "#8c8c8c",
+    .colour = "#888888",
     .open = open_libc,
     .submit = submit,
     .reap = reap,

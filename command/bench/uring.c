@@ -117,7 +117,7 @@ static void end(struct engine *engine)
 const struct contender contender__io_uring = {
     .name = "io_uring",
     .title = "io_uring",
-    .colour = "#2e7d6b",
+    .colour = "#2f9070",
     .open = begin,
     .submit = submit,
     .flush = flush,

@@ -14,11 +14,13 @@ void work__name(const struct work *work, char *name, size_t size)
     const char *unit = work->block % 1024 == 0 ? "k" : "";
     size_t block = *unit ? work->block / 1024 : work->block;
     const char *order = work->media == MEDIA_SOCKETS ? "" : order_words[work->order];
-    int n = snprintf(name, size, "%s %s%s%s %zu%s depth %u", media_words[work->media], order,
-                     *order ? " " : "", io_words[work->io], block, unit, work->depth);
+    size_t n = (size_t)snprintf(name, size, "%s %s%s%s %zu%s", media_words[work->media], order,
+                                *order ? " " : "", io_words[work->io], block, unit);
 
-    if (work->threads > 1 && n > 0 && (size_t)n < size)
-        snprintf(name + n, size - (size_t)n, " threads %u", work->threads);
+    if (work->depth > 0 && n < size)
+        n += (size_t)snprintf(name + n, size - n, " depth %u", work->depth);
+    if (work->threads > 1 && n < size)
+        snprintf(name + n, size - n, " threads %u", work->threads);
 }
 
 static void choose_works(struct options *options)

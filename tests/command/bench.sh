@@ -101,6 +101,12 @@ grep -q '"iops"' report.json || fail 'no figure in report.json'
     fail 'report.json is no JSON'
 grep -q '<svg' report.html || fail 'no plot in report.html'
 grep -q 'against depth' report.html || fail 'no plot of the depths in report.html'
+grep -q '<code>uaio bench --directory data .*--no-trace</code>' report.html ||
+    fail 'report.html does not say what made it'
+for text in '<dt>Date</dt><dd>20' '<dt>Machine</dt><dd>[0-9]' '<dt>Versions</dt><dd>uaio [0-9]' \
+    'href="#work5"' 'id="work5"' 'took no longer' 'microseconds of submitting'; do
+    grep -q "$text" report.html || fail "report.html has no '$text'"
+done
 ! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
 grep -q '</html>' report.html || fail 'report.html is cut short'
 
