@@ -14,7 +14,7 @@
  *   loop.c        what each of its threads does
  *   posix.c ...   the contenders
  *   trace.c       their system calls, counted
- *   table.c, json.c, report.c, plots.c, notes.c   what came out
+ *   table.c, json.c, report.c, pictures.c, plots.c, notes.c   what came out
  */
 #ifndef UAIO_BENCH_H
 #define UAIO_BENCH_H
@@ -64,7 +64,7 @@ struct options {
     size_t bytes; /* of all files together */
     uint64_t seed;
     bool wanted[MAX_CONTENDERS]; /* contenders, by index */
-    const char *directory, *json, *html;
+    const char *directory, *json, *html, *svg;
     bool quiet, trace;
     struct machine machine;
     char *command;      /* as it was given */
@@ -251,6 +251,8 @@ bool notes__next(const struct series *series, unsigned *at, char note[NOTE_MAX])
 void table__heading(FILE *to);
 void table__series(FILE *to, const struct series *series);
 bool json__write(const char *path, const struct options *options, const struct series *all);
+bool pictures__make_directory(const char *directory);
+bool pictures__write(const struct options *options, const struct series *all);
 bool report__write(const char *path, const struct options *options, const struct series *all);
 
 /* `memory`: it has no device, so that nothing in it is cold. */

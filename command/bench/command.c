@@ -47,6 +47,8 @@ static int run(struct options *options, FILE *table)
     if (all[0].n > 0) {
         if (options->json && !json__write(options->json, options, all))
             status = 1;
+        if (options->svg && !pictures__write(options, all))
+            status = 1;
         if (options->html && !report__write(options->html, options, all))
             status = 1;
     }
@@ -63,7 +65,8 @@ int bench__main(int argc, char **argv)
         settings__take_out(options->settings, sizeof options->settings);
         machine__describe(&options->machine, options->directory);
         status = 1;
-        if (can_be_written(options->json) && can_be_written(options->html))
+        if (can_be_written(options->json) && can_be_written(options->html) &&
+            (!options->svg || pictures__make_directory(options->svg)))
             status = run(options, is_stdout(options->json) ? stderr : stdout);
     }
     free(options->command);

@@ -26,6 +26,7 @@ static const char *const help =
     "  --no-trace         do not count system calls (that needs ptrace)\n"
     "  --json FILE        write all figures to FILE; with -, the table goes to stderr\n"
     "  --html FILE        write a report with plots to FILE\n"
+    "  --svg DIR          write the plots to files in DIR, which is made\n"
     "  --quiet            no progress line\n"
     "  --list             the works that these options come to, and no more\n"
     "  -h, --help         this text\n"
@@ -173,6 +174,7 @@ enum {
     NO_TRACE,
     JSON,
     HTML,
+    SVG,
     QUIET,
     LIST
 };
@@ -186,8 +188,9 @@ static const struct option names[] = {
     {"size", 1, NULL, SIZE},     {"directory", 1, NULL, DIRECTORY},
     {"seed", 1, NULL, SEED},     {"no-trace", 0, NULL, NO_TRACE},
     {"json", 1, NULL, JSON},     {"html", 1, NULL, HTML},
-    {"quiet", 0, NULL, QUIET},   {"list", 0, NULL, LIST},
-    {"help", 0, NULL, 'h'},      {NULL, 0, NULL, 0},
+    {"svg", 1, NULL, SVG},       {"quiet", 0, NULL, QUIET},
+    {"list", 0, NULL, LIST},     {"help", 0, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool parse_work(struct lists *lists, int option, const char *text)
@@ -240,6 +243,9 @@ static bool parse_setting(struct options *options, int option, const char *text)
         return true;
     case HTML:
         options->html = text;
+        return true;
+    case SVG:
+        options->svg = text;
         return true;
     case NO_TRACE:
         options->trace = false;

@@ -7,7 +7,7 @@
 
 /* In a page, the page says so. */
 static const char *const style =
-    "<style>text{font:12px system-ui,sans-serif;fill:#777}.title{font-weight:600}"
+    "<style>text{font:12px system-ui,sans-serif;fill:#7d7d7d}.title{font-weight:600}"
     ".grid{stroke:#888;stroke-opacity:.3}.spread{stroke:#888}</style>\n";
 
 void plot__text(FILE *to, const char *text)

@@ -45,6 +45,7 @@ void plots__depths(FILE *to, const struct options *options, const struct series 
 
 /* Operations a second of one work; how long they took, by percentile. */
 bool plots__is_measured(const struct series *series);
+bool plots__has_submissions(const struct series *series); /* of somebody who reaps later */
 void plots__bars(FILE *to, const struct series *series, const struct options *alone);
 void plots__latencies(FILE *to, const struct series *series, bool submission,
                       const struct options *alone);

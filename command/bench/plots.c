@@ -205,6 +205,14 @@ static bool is_plotted(const struct result *r, bool submission)
     return !r->reason[0] && !(submission && r->contender->synchronous);
 }
 
+bool plots__has_submissions(const struct series *series)
+{
+    for (unsigned i = 0; i < series->n; i++)
+        if (is_plotted(&series->results[i], true))
+            return true;
+    return false;
+}
+
 /* Of a thousand requests nothing is known beyond 99.9 %. */
 static double most_nines(const struct result *r, bool submission)
 {

@@ -60,6 +60,7 @@ expect 0 '^direct sequential mixed 512 depth 1024 threads 2$' bench --list --med
 expect 1 'choose another --directory' bench --directory "$scratch/none"
 expect 1 "$scratch/none/report" bench --directory data --size 1m --rounds 1 --seconds 0.01 \
     --depth 1 --no-trace --contenders blocking --html "$scratch/none/report"
+expect 1 'report.html: Not a directory' bench --directory data --svg /dev/null/report.html
 left_behind
 
 # A directory's name may be as long as the system allows.
@@ -76,7 +77,7 @@ rm -r data/0*
 # All of it in little: each contender is measured, or there is a reason.
 expect 0 'cached random mixed 4k depth 2' bench --directory data --size 2m --files 2 --rounds 1 \
     --seconds 0.02 --media cached,cold,direct --io mixed --depth 2,70 --json report.json \
-    --html report.html --no-trace
+    --html report.html --svg plots --no-trace
 expect 0 'depth 2' bench --directory data --size 1m --rounds 2 --seconds 0.01 --depth 2
 left_behind
 
@@ -108,6 +109,20 @@ for text in '<dt>Date</dt><dd>20' '<dt>Machine</dt><dd>[0-9]' '<dt>Versions</dt>
     grep -q "$text" report.html || fail "report.html has no '$text'"
 done
 ! grep -q 'http' report.html || fail 'report.html needs something from elsewhere'
+for plot in by-depth depth-2-operations depth-2-latency depth-70-submission; do
+    tail -n 1 "plots/cached-random-mixed-4k-$plot.svg" | grep -qx '</svg>' ||
+        fail "no whole plot: $(ls plots)"
+done
+! command -v python3 >/dev/null || python3 - plots/*.svg <<'EOF' || fail 'a plot is no SVG'
+import sys
+from xml.etree import ElementTree
+for path in sys.argv[1:]:
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg", path
+    lines = [p.get("d") for p in root.iter("{http://www.w3.org/2000/svg}path")]
+    assert lines and not any("nan" in d or "inf" in d for d in lines), path
+    assert "uaio bench --directory data" in root.find("{http://www.w3.org/2000/svg}desc").text
+EOF
 grep -q '</html>' report.html || fail 'report.html is cut short'
 
 # Where there is no memory for a buffer each, blocks are written anywhere: what is read
