@@ -19,9 +19,12 @@ const double percentiles[4] = {50, 90, 99, 99.9};
 
 static struct files files; /* so that a signal's handler finds them */
 
+static pid_t owner; /* rounds are forked, and must not remove them */
+
 static void remove_files(int signal_number)
 {
-    files__unlink(&files); /* unlink() alone: NOLINT(bugprone-signal-handler) */
+    if (getpid() == owner)
+        files__unlink(&files); /* unlink() alone: NOLINT(bugprone-signal-handler) */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
@@ -30,8 +33,10 @@ static void clean_up_on_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
+    owner = getpid();
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        signal(signals[i], remove_files);
+        if (signal(signals[i], remove_files) == SIG_IGN)
+            signal(signals[i], SIG_IGN); /* as nohup wants it */
 }
 
 static int compare(const void *a, const void *b)

@@ -195,14 +195,4 @@ EOF
 expect 0 'depth 3 threads 2' bench --directory data --size 4m --rounds 1 --seconds 0.3 \
     --media cached --block 64k --depth 3 --threads 2 --no-trace --contenders uaio,uaio-linux
 
-# Who is interrupted removes his files, too.  A file of its own: what another has left
-# in it would be seen before the program runs, and the shell would get the signal.
-"$uaio" bench --directory data --size 1m --seconds 60 --no-trace --depth 1 >out.term 2>&1 &
-pid=$!
-until grep -q kIOPS out.term 2>/dev/null; do
-    kill -0 "$pid" || fail "it ended by itself: $(cat out.term)"
-done
-kill -TERM "$pid"
-! wait "$pid" || fail 'SIGTERM did not end it'
-left_behind
 echo 'all as it should be'
