@@ -110,17 +110,19 @@ double plot__place(const struct axis *axis, double value)
 void plot__vertical_ticks(FILE *to, const struct axis *y)
 {
     const bool few = y->most - y->least < 3;
+    double value = pow(10, y->least);
     char label[32];
 
-    for (double at = pow(10, y->least); at < pow(10, y->most) * 1.001; at = step_above(at * 1.01)) {
-        double p = plot__place(y, at), decades = log10(at);
-        if (!few && fabs(decades - round(decades)) > 0.01)
-            continue;
-        plot__number(label, sizeof label, at);
-        fprintf(to,
-                "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"
-                "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-                LEFT, p, WIDTH - RIGHT, p, LEFT - 6, p + 4, label);
+    while (value < pow(10, y->most) * 1.001) {
+        double p = plot__place(y, value), decades = log10(value);
+        if (few || fabs(decades - round(decades)) < 0.01) {
+            plot__number(label, sizeof label, value);
+            fprintf(to,
+                    "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"
+                    "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+                    LEFT, p, WIDTH - RIGHT, p, LEFT - 6, p + 4, label);
+        }
+        value = step_above(value * 1.01);
     }
 }
 

@@ -138,7 +138,7 @@ static void count(FILE *to, const char *format, double value)
 {
     fputs("<td>", to);
     if (value >= 0)
-        fprintf(to, format, value); /* NOLINT(clang-diagnostic-format-nonliteral) */
+        fprintf(to, format, value);
     else
         fputs("&ndash;", to);
     fputs("</td>", to);

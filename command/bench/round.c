@@ -108,34 +108,23 @@ static unsigned shares_before(unsigned depth, unsigned threads, unsigned number)
     return number * (depth / threads) + larger;
 }
 
-_Noreturn void round__child(const struct options *options, const struct work *work,
-                            const struct files *files, const struct contender *contender,
-                            uint64_t operations, struct outcome *outcome)
+static void make_loops(struct loop *loops, unsigned n, const struct loop *common,
+                       const struct contender *contender, pthread_barrier_t *ready)
 {
-    unsigned n = threads_of(work, contender);
+    const struct work *work = common->work;
     size_t n_buffers = work__buffers(work);
-    struct loop *loops = must_allocate(n, sizeof *loops);
-    struct rusage before, after;
-    pthread_barrier_t ready;
-    uint64_t kibibytes;
-    char *buffers;
+    char *buffers = must_allocate(n_buffers, work->block);
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    buffers = must_allocate(n_buffers, work->block);
-    pthread_barrier_init(&ready, NULL, n);
+    pthread_barrier_init(ready, NULL, n);
     for (unsigned i = 0; i < n; i++) {
         struct loop *loop = &loops[i];
-        *loop =
-            (struct loop){.options = options,
-                          .work = work,
-                          .files = files,
-                          .ready = &ready,
-                          .number = i,
-                          .of = n,
-                          .first = contender->synchronous ? i : shares_before(work->depth, n, i),
-                          .limit = operations / n,
-                          .random = options->seed * 1000003 + i,
-                          .shares_buffers = n_buffers < work->depth};
+        *loop = *common;
+        loop->ready = ready;
+        loop->number = i;
+        loop->of = n;
+        loop->first = contender->synchronous ? i : shares_before(work->depth, n, i);
+        loop->random = common->options->seed * 1000003 + i;
+        loop->shares_buffers = n_buffers < work->depth;
         loop->engine =
             (struct engine){.contender = contender,
                             .done = loop__done,
@@ -144,8 +133,10 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
                             .depth = contender->synchronous ? 1 : share(work->depth, n, i)};
         loop__make_requests(loop, buffers, n_buffers);
     }
-    kibibytes = status_value("/proc/self/status", "VmRSS:");
-    getrusage(RUSAGE_SELF, &before);
+}
+
+static void run_loops(struct loop *loops, unsigned n, struct outcome *outcome)
+{
     for (unsigned i = 0; i < n; i++) {
         if (pthread_create(&loops[i].thread, NULL, loop__run, &loops[i]) != 0) {
             snprintf(outcome->reason, REASON_MAX, "no more threads can be had");
@@ -154,6 +145,25 @@ _Noreturn void round__child(const struct options *options, const struct work *wo
     }
     for (unsigned i = 0; i < n; i++)
         pthread_join(loops[i].thread, NULL);
+}
+
+_Noreturn void round__child(const struct options *options, const struct work *work,
+                            const struct files *files, const struct contender *contender,
+                            uint64_t operations, struct outcome *outcome)
+{
+    const unsigned n = threads_of(work, contender);
+    const struct loop common = {
+        .options = options, .work = work, .files = files, .limit = operations / n};
+    struct loop *loops = must_allocate(n, sizeof *loops);
+    struct rusage before, after;
+    pthread_barrier_t ready;
+    uint64_t kibibytes;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    make_loops(loops, n, &common, contender, &ready);
+    kibibytes = status_value("/proc/self/status", "VmRSS:");
+    getrusage(RUSAGE_SELF, &before);
+    run_loops(loops, n, outcome);
     getrusage(RUSAGE_SELF, &after);
     outcome->cpu_seconds = cpu_seconds(&after) - cpu_seconds(&before);
     outcome->switches = -1;
