@@ -3,7 +3,8 @@
 #
 # Whoever asks for a page gets one: each public function, command and option has
 # its own or is in one, each further name leads to a page that has it, and each
-# reference to a page that exists.
+# reference to a page that exists; so does each link between the Markdown files.
+# docs/architecture.md has a line for each part of the engine.
 #
 #     pages.sh SOURCE UAIO
 set -eu
@@ -112,7 +113,25 @@ commands() {
     done
 }
 
-found=$(names_and_references && functions && commands)
+links() {
+    for file in ./*.md docs/*.md docs/guide/*.md; do
+        [ -f "$file" ] || continue
+        grep -o '](\([^)#:]*\))' "$file" | sed 's/^](\(.*\))$/\1/' | sort -u |
+            while read -r target; do
+                [ -e "${file%/*}/$target" ] || echo "$file: leads to $target, which does not exist"
+            done
+    done
+}
+
+parts() {
+    for part in lib/engine/*.h; do
+        part=${part##*/}
+        grep -q "^|.*\`${part%.h}\`.*|" docs/architecture.md ||
+            echo "docs/architecture.md: has nothing of ${part%.h}"
+    done
+}
+
+found=$(names_and_references && functions && commands && cd "$source" && links && parts)
 [ -z "$found" ] || {
     printf '%s\n' "$found"
     exit 1
