@@ -6,9 +6,9 @@
 #
 #     recipe.sh RECIPE.md SOURCE LIBRARIES PROGRAMS SCRATCH-DIRECTORY
 #
-# What it cannot do without is listed in its line `<!-- needs: ... -->`: programs;
-# O_DIRECT, which is asked of the scratch directory; nginx+aio, an nginx with the
-# kernel's AIO, which UAIO_TEST_NGINX may name.
+# What it cannot do without is listed in its line `<!-- needs: ... -->`: programs,
+# PROGRAM+LIBRARY if it must be linked with that; O_DIRECT, which is asked of the
+# scratch directory; nginx-with-file-aio, which UAIO_TEST_NGINX may name.
 set -eu
 
 recipe=$1
@@ -40,12 +40,17 @@ for need in $needs; do
             skip "the filesystem of $scratch has no O_DIRECT"
         rm probe
         ;;
-    nginx+aio)
+    nginx-with-file-aio)
         nginx -V 2>&1 | grep -q -e '--with-file-aio' ||
             skip 'no nginx that is built with --with-file-aio (UAIO_TEST_NGINX can name one)'
         ;;
     without-aio)
         without-aio true || skip 'no seccomp filter can be installed here'
+        ;;
+    *+*)
+        program=$(command -v "${need%+*}") || skip "${need%+*} is not installed"
+        ldd "$program" | grep -q "${need#*+}" ||
+            skip "this ${need%+*} is not linked with ${need#*+}"
         ;;
     *)
         command -v "$need" >/dev/null || skip "$need is not installed"
