@@ -51,7 +51,7 @@ fail() {
 build() {
     if grep -q 'uaio/libaio.h' "$1"; then
         set -- "$1" "$libraries/libaio.a"
-    elif grep -q 'uaio/aio.h' "$1"; then
+    elif grep -q -e 'uaio/aio.h' -e 'uaio/queue.h' "$1"; then
         set -- "$1" "$libraries/libuaio.a"
     else
         set -- "$1" -L"$libraries" -luaio-rt -Wl,-rpath,"$libraries"

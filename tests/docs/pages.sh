@@ -34,6 +34,7 @@ fcntl 2
 fdatasync 2
 fork 2
 fsync 2
+poll 2
 ptrace 2
 read 2
 readv 2
