@@ -41,6 +41,7 @@ readv 2
 syscall 2
 write 2
 writev 2
+dlopen 3
 env 1
 aio 7
 signal-safety 7
