@@ -95,7 +95,8 @@ enum completion_kind {
     COMPLETION_PROMPT, /* the same, and counted in context.prompt */
     COMPLETION_POLL,
     COMPLETION_STREAM,
-    COMPLETION_CARRIED, /* the request stands for an event that was there at once */
+    COMPLETION_CARRIED,        /* the request stands for an event that was there at once */
+    COMPLETION_CARRIED_PROMPT, /* the same, and counted in context.prompt */
 };
 
 _Static_assert(sizeof(struct completion) <= REQUEST_FACE_BYTES, "it is to fit");

@@ -184,7 +184,8 @@ static struct resfd resfd_of(struct request *r)
 /* The last that is done for a request: from here on the context may go. */
 static void end_request(struct context *c, struct request *r)
 {
-    bool carried = completion_of(r)->kind == COMPLETION_CARRIED;
+    bool carried = completion_of(r)->kind == COMPLETION_CARRIED ||
+                   completion_of(r)->kind == COMPLETION_CARRIED_PROMPT;
 
     if (completion_of(r)->resfd >= 0)
         pin__put(completion_of(r)->resfd);
@@ -237,7 +238,8 @@ void ring__prompt_over(struct context *c)
 /* The event is visible: what follows from that. */
 static void announce(struct context *c, struct request *r)
 {
-    if (completion_of(r)->kind == COMPLETION_PROMPT)
+    if (completion_of(r)->kind == COMPLETION_PROMPT ||
+        completion_of(r)->kind == COMPLETION_CARRIED_PROMPT)
         atomic_fetch_sub_explicit(&c->prompt, 1, memory_order_seq_cst);
     bump(resfd_of(r));
     wake(c);
@@ -325,9 +327,17 @@ static void publish_backlog_here(struct context *c)
     pool__signals_restore(&mask);
 }
 
-/* Somebody else is publishing, perhaps the very code that this handler has
- * interrupted: a request carries the event. */
-static bool carry(struct context *c, const struct linux_event *event, struct resfd resfd)
+/* This thread is about to publish, or does: read by signal handlers. */
+static _Thread_local volatile bool publishes_here;
+
+/*
+ * Somebody else is publishing: a request carries the event.  It is waited for as
+ * what is prompt, or io_getevents() would not find what was just submitted; unless
+ * the publisher is the very code that this handler has interrupted, for which
+ * nobody can wait here.
+ */
+static bool carry(struct context *c, const struct linux_event *event, struct resfd resfd,
+                  bool interrupts)
 {
     int pin = resfd.fd >= 0 ? pin__get(resfd.fd, NULL) : -1;
     struct request *r = pin >= 0 || resfd.fd < 0 ? request__new(REQUEST_RUNNING, false) : NULL;
@@ -340,12 +350,14 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
     *completion_of(r) = (struct completion){
         .data = event->data,
         .object = event->obj,
-        .kind = COMPLETION_CARRIED,
+        .kind = interrupts ? COMPLETION_CARRIED : COMPLETION_CARRIED_PROMPT,
         .resfd = pin,
         .resfd_waits = resfd.waits,
     };
     r->result = (ssize_t)event->res;
     atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+    if (!interrupts)
+        atomic_fetch_add_explicit(&c->prompt, 1, memory_order_seq_cst);
     push_backlog(c, r);
     publish_backlog_here(c);
     return true;
@@ -353,13 +365,19 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
 
 void ring__publish_inline(struct context *c, const struct linux_event *event, struct resfd resfd)
 {
+    bool interrupts = publishes_here;
+
+    publishes_here = true;
     while (!try_publishing(c)) {
-        if (carry(c, event, resfd))
+        publishes_here = interrupts;
+        if (carry(c, event, resfd, interrupts))
             return;
         sched_yield(); /* no memory: the holder is soon done */
+        publishes_here = true;
     }
     put(c, event);
     stop_publishing(c);
+    publishes_here = interrupts;
     bump(resfd);
     wake(c);
     if (ring__has_backlog(c))
