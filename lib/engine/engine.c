@@ -443,7 +443,7 @@ static void post(struct batch *batch)
                batch->blocking ? POOL_BLOCKING : POOL_CPU);
 }
 
-void engine__post(struct batch *batch)
+void engine__post_some(struct batch *batch)
 {
     struct pool_job *streams_over = NULL;
 

@@ -61,7 +61,14 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
 /* Add a prepared request to those that engine__post() starts. */
 void engine__add(struct batch *batch, struct request *r);
 
-void engine__post(struct batch *batch);
+/* What engine__post() does if there is anything. */
+void engine__post_some(struct batch *batch);
+
+static inline void engine__post(struct batch *batch)
+{
+    if (batch->newest || batch->streams || batch->over)
+        engine__post_some(batch);
+}
 
 /*
  * In place of adding: wait for the readiness of a prepared OPERATION_POLL.  It

@@ -300,13 +300,13 @@ void cq__publish_queued(struct uaio_aiocb *cb, ssize_t result)
         uaio__event_signal(&q->event);
 }
 
-void cq__forget(struct uaio_aiocb *cb)
+void cq__forget_queued(struct uaio_aiocb *cb)
 {
     struct cq_record *record;
     struct uaio_queue *q;
     struct guard guard;
 
-    if (cb->uaio_private_1[0] == 0 || cb->uaio_private_2[TAIL_EPOCH] != process__epoch())
+    if (cb->uaio_private_2[TAIL_EPOCH] != process__epoch())
         return;
     record = record_of(cb);
     if (!record)

@@ -68,8 +68,15 @@ static inline void cq__publish(struct uaio_aiocb *cb, ssize_t result)
         cq__publish_queued(cb, result);
 }
 
+/* What cq__forget() does for a request in a queue. */
+void cq__forget_queued(struct uaio_aiocb *cb);
+
 /* Its result is about to be taken by other means. */
-void cq__forget(struct uaio_aiocb *cb);
+static inline void cq__forget(struct uaio_aiocb *cb)
+{
+    if (cb->uaio_private_1[0] != 0)
+        cq__forget_queued(cb);
+}
 
 /* As their namesakes in the header: 0 or -errno, and -EAGAIN in place of the
  * result where there is none. */
