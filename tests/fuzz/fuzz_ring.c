@@ -175,7 +175,14 @@ static unsigned long take_context(struct input *in, const struct tracked *t)
 
     if (how < 0xe0 || (how < 0xf0 && !ring))
         return ring;
-    return how < 0xf0 ? ring + (how & 1 ? how : page_bytes()) : (unsigned long)take_address(in);
+    if (how >= 0xf0)
+        return (unsigned long)take_address(in);
+    if (how & 1)
+        return ring + how;
+    for (unsigned i = 0; i < CONTEXTS; i++) /* it may lie there */
+        if ((uintptr_t)contexts[i].ring == ring + page_bytes())
+            return ring;
+    return ring + page_bytes();
 }
 
 /* ---- what the program does to its ring ------------------------------------------ */
