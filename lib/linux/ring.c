@@ -341,6 +341,7 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
 {
     int pin = resfd.fd >= 0 ? pin__get(resfd.fd, NULL) : -1;
     struct request *r = pin >= 0 || resfd.fd < 0 ? request__new(REQUEST_RUNNING, false) : NULL;
+    sigset_t mask;
 
     if (!r) {
         if (pin >= 0)
@@ -356,10 +357,12 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
     };
     r->result = (ssize_t)event->res;
     atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+    pool__signals_block(&mask); /* a handler that waits for it would not find it yet */
     if (!interrupts)
         atomic_fetch_add_explicit(&c->prompt, 1, memory_order_seq_cst);
     push_backlog(c, r);
-    publish_backlog_here(c);
+    publish_backlog(c);
+    pool__signals_restore(&mask);
     return true;
 }
 
