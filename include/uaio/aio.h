@@ -61,7 +61,8 @@ extern "C" {
 /*
  * A request's control block.  The caller owns it, and must keep it and the
  * buffer alive and unchanged from submission until uaio_error() gives
- * something else than EINPROGRESS; from then on it is the caller's wholly.
+ * something else than EINPROGRESS; from then on it is the caller's wholly
+ * (if it is in no queue: see <uaio/queue.h>).
  * It needs no initialisation but of the public fields.  The layout is the
  * one that glibc and musl give to struct aiocb (struct aiocb64 on 32-bit).
  */

@@ -21,8 +21,8 @@
  * NULL in place of a queue is the queue of the process, as FreeBSD's
  * aio_waitcomplete() has it: it gets every request that names no other, however
  * that is notified besides.  It exists from the first call with NULL of
- * uaio_waitcomplete(), uaio_waitn() or uaio_queue_fd() on: what was submitted
- * before is not in it.
+ * uaio_waitcomplete(), uaio_waitn() or uaio_queue_fd() on, or from the first
+ * submission that names it: what was submitted before is not in it.
  *
  * The child of a fork has none of its parent's queues: they are EINVAL there.
  *

@@ -37,7 +37,7 @@ struct uaio_queue {
     struct uaio_queue_settings settings; /* immutable while open */
 };
 
-atomic_bool cq__collects_all;
+atomic_bool cq__in_use, cq__collects_all;
 
 /* The first is that of the process. */
 static struct uaio_queue queues[1 + UAIO_QUEUES_MAX];
@@ -64,35 +64,52 @@ static bool is_open(const struct uaio_queue *q)
     return atomic_load_explicit(&q->state, memory_order_seq_cst) == QUEUE_OPEN;
 }
 
-/* Its state is QUEUE_OPENING, or this is a child and nobody else is here. */
-static void make_open(struct uaio_queue *q)
+/* Nobody else is here: at the start, and in a forked child. */
+static void make_closed(struct uaio_queue *q)
 {
     pthread_mutex_init(&q->lock, NULL);
+    atomic_store_explicit(&q->pending, 0, memory_order_relaxed);
+    atomic_store_explicit(&q->held, 0, memory_order_relaxed);
+    atomic_store_explicit(&q->state, QUEUE_CLOSED, memory_order_relaxed);
+}
+
+/* Late users of the queue that was here before may yet come for the lock, and find
+ * out: so that, the event and the numbers, which go to 0 by themselves, stay. */
+static void make_open(struct uaio_queue *q)
+{
+    struct guard guard;
+
+    lock(q, &guard);
     queue_init(&q->done);
     q->ndone = 0;
     q->threshold = UINT_MAX;
     q->bell = NO_DOORBELL;
-    atomic_store_explicit(&q->pending, 0, memory_order_relaxed);
-    atomic_store_explicit(&q->held, 0, memory_order_relaxed);
     atomic_store_explicit(&q->latest, 0, memory_order_relaxed);
-    uaio__event_reset(&q->event);
     atomic_store_explicit(&q->state, QUEUE_OPEN, memory_order_seq_cst);
+    unlock(q, &guard);
 }
 
 /* The descriptors are closed already: descriptor__reset(). */
 static void reset(void)
 {
+    bool collects = is_open(&queues[0]);
+
     slab__reset(&records);
-    for (unsigned i = 1; i <= UAIO_QUEUES_MAX; i++)
-        atomic_store_explicit(&queues[i].state, QUEUE_CLOSED, memory_order_relaxed);
-    if (is_open(&queues[0]))
+    for (unsigned i = 0; i <= UAIO_QUEUES_MAX; i++) {
+        make_closed(&queues[i]);
+        uaio__event_reset(&queues[i].event);
+    }
+    if (collects)
         make_open(&queues[0]);
 }
 
 static void init(void)
 {
     engine__pool(); /* its reset comes first */
+    for (unsigned i = 0; i <= UAIO_QUEUES_MAX; i++)
+        make_closed(&queues[i]);
     process__in_child(reset);
+    atomic_store_explicit(&cq__in_use, true, memory_order_release);
 }
 
 static void open_first(void)
@@ -218,10 +235,11 @@ static void unpend(struct uaio_queue *q)
 
 static int join(struct submission *s, struct uaio_queue *q, struct cq_record **record)
 {
-    unsigned most = q->settings.max_requests;
+    unsigned most;
 
     if (!is_open(q))
         return -EINVAL;
+    most = q->settings.max_requests;
     *record = new_record(q);
     if (!*record)
         return -EAGAIN;
@@ -312,6 +330,8 @@ void cq__forget_queued(struct uaio_aiocb *cb)
     if (!record)
         return;
     q = record->queue;
+    if (!q) /* all of them have just been given back */
+        return;
     lock(q, &guard);
     if (record_of(cb) == record && record->over)
         remove_done(q, record);
@@ -488,10 +508,12 @@ int cq__waitn(struct uaio_queue *queue, struct uaio_aiocb *list[], unsigned nent
 static int close_queue(struct uaio_queue *queue)
 {
     struct uaio_queue *q = queue ? find(queue) : NULL;
-    struct cq_record *record;
+    struct queue_node *node;
     int state = QUEUE_OPEN;
     struct guard guard;
 
+    if (q && atomic_load_explicit(&q->pending, memory_order_seq_cst) > 0)
+        return -EBUSY; /* without a moment in which it is not open */
     if (!q || !atomic_compare_exchange_strong_explicit(&q->state, &state, QUEUE_CLOSING,
                                                        memory_order_seq_cst, memory_order_relaxed))
         return -EINVAL;
@@ -500,8 +522,8 @@ static int close_queue(struct uaio_queue *queue)
         return -EBUSY;
     }
     lock(q, &guard);
-    while ((record = first_done(q)) != NULL)
-        remove_done(q, record);
+    while ((node = queue_first(&q->done)) != NULL)
+        remove_done(q, queue_entry(node, struct cq_record, node));
     if (q->bell.readable >= 0) {
         descriptor__disown(q->bell.readable);
         descriptor__disown(q->bell.writable);
@@ -542,7 +564,9 @@ static int descriptor_of(struct uaio_queue *queue)
     if (!q)
         return -EINVAL;
     lock(q, &guard);
-    if (q->bell.readable < 0)
+    if (!is_open(q))
+        err = -EINVAL;
+    else if (q->bell.readable < 0)
         err = open_bell(q);
     if (err == 0)
         err = q->bell.readable;

@@ -6,11 +6,10 @@
  * A request that is in a queue has a record there from submission until its
  * result is taken.  The control block names its record by index and generation,
  * as it names its request, and nothing is believed of that but what the record
- * says, too.  A record, in turn, names a control block that is the caller's: it
- * may have been submitted anew, with another record; then this one is stale, and
- * thrown away when its turn comes.  It must not have been freed: that is what the
- * queue's user promises, and others do not, which is why requests are not
- * collected unless somebody asks for it.
+ * says, too.  A record, in turn, names a control block that is the caller's.  It
+ * must not have been freed: that is what the queue's user promises, and others do
+ * not, which is why requests are not collected unless somebody asks for it.
+ * Submitted anew, it leaves its former record first.
  *
  * Each queue has a lock, held for a few instructions with all signals blocked: so
  * all of it is async-signal-safe, and a request's end, which runs with signals
@@ -25,6 +24,9 @@
 #include <uaio/queue.h>
 
 struct cq_record;
+
+/* atomic: set once; there has been a queue */
+extern atomic_bool cq__in_use;
 
 /* atomic: set once; requests that name no queue go to that of the process */
 extern atomic_bool cq__collects_all;
@@ -76,6 +78,14 @@ static inline void cq__forget(struct uaio_aiocb *cb)
 {
     if (cb->uaio_private_1[0] != 0)
         cq__forget_queued(cb);
+}
+
+/* The same of a control block that is submitted anew, or for the first time, and
+ * may hold anything: it is read only where there are queues. */
+static inline void cq__forget_former(struct uaio_aiocb *cb)
+{
+    if (atomic_load_explicit(&cq__in_use, memory_order_relaxed))
+        cq__forget(cb);
 }
 
 /* As their namesakes in the header: 0 or -errno, and -EAGAIN in place of the

@@ -34,6 +34,7 @@ int posix__return(int err)
 
 int posix__refuse(struct uaio_aiocb *cb, int err)
 {
+    cq__forget_former(cb);
     aiocb__begin(cb, (struct request_id){0, 0});
     aiocb__publish(cb, -err);
     return -err;
@@ -76,8 +77,10 @@ int posix__start(struct uaio_aiocb *cb, struct submission *s, struct batch *batc
     struct request *r;
     bool refused;
     ssize_t result;
-    int err = cq__join(s, &cb->aio_sigevent, &record);
+    int err;
 
+    cq__forget_former(cb); /* before it joins: it counts no more */
+    err = cq__join(s, &cb->aio_sigevent, &record);
     if (err) {
         operation__discard(&s->operation);
         return posix__refuse(cb, -err);

@@ -5,6 +5,7 @@
 #ifdef UAIO_TEST_PREFIXED
 
 # include <poll.h>
+# include <sys/mman.h>
 # include <sys/wait.h>
 
 static const struct timespec at_once;
@@ -210,6 +211,36 @@ START_TEST(stale_entries_are_passed_over)
     n = 1;
     ck_assert_int_eq(uaio_waitn(other, list, 3, &n, NULL), 0);
     ck_assert_ptr_eq(list[0], &cbs[1]);
+}
+END_TEST
+
+/* Submitted anew it has left the queue for its former request, and may go with its last. */
+enum { TO_THE_QUEUE, TO_NONE, REFUSED, LAST_REQUESTS };
+
+START_TEST(a_block_may_go_with_its_last_request)
+{
+    struct uaio_queue *queue = open_queue(NULL);
+    struct aiocb *cb =
+        mmap(NULL, sizeof *cb, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char byte;
+
+    ck_assert_ptr_ne(cb, MAP_FAILED);
+    prep_queued(cb, queue, temp_file(1), &byte, 1);
+    must_read(cb);
+    ck_assert_int_eq(wait_done(cb), 0);
+    if (_i == TO_NONE)
+        cb->aio_sigevent.sigev_notify = SIGEV_NONE;
+    if (_i == REFUSED) {
+        cb->aio_reqprio = -1;
+        fails_with(aio_read(cb), EINVAL);
+    } else {
+        must_read(cb);
+        ck_assert_int_eq(finish(cb), 1);
+    }
+    ck_assert_int_eq(munmap(cb, sizeof *cb), 0);
+    ck_assert(!is_readable(uaio_queue_fd(queue)));
+    has_nothing(queue);
+    ck_assert_int_eq(uaio_queue_close(queue), 0);
 }
 END_TEST
 
@@ -562,6 +593,7 @@ Suite *queue_suite(void)
     tcase_add_loop_test(tc, waitn_gives_out_what_there_is_when_time_is_up, 0, 2);
     tcase_add_test(tc, waitn_checks_its_arguments);
     tcase_add_test(tc, stale_entries_are_passed_over);
+    tcase_add_loop_test(tc, a_block_may_go_with_its_last_request, 0, LAST_REQUESTS);
     tcase_add_loop_test(tc, the_descriptor_is_readable_while_something_is_over, 0, 2);
     tcase_add_test(tc, the_descriptor_may_come_late);
     tcase_add_test(tc, a_queue_with_requests_in_progress_is_busy);
