@@ -81,6 +81,7 @@ struct completion {
     int resfd;        /* a pin, or -1 */
     bool resfd_waits; /* a write to it may */
     uint8_t kind;     /* enum completion_kind */
+    bool prompt;      /* it is counted in context.prompt */
     bool file_write;  /* the process is not to end before it is over */
 };
 
@@ -92,11 +93,9 @@ struct resfd {
 
 enum completion_kind {
     COMPLETION_QUEUED, /* of a request that was queued */
-    COMPLETION_PROMPT, /* the same, and counted in context.prompt */
     COMPLETION_POLL,
     COMPLETION_STREAM,
-    COMPLETION_CARRIED,        /* the request stands for an event that was there at once */
-    COMPLETION_CARRIED_PROMPT, /* the same, and counted in context.prompt */
+    COMPLETION_CARRIED, /* the request stands for an event that was there at once */
 };
 
 _Static_assert(sizeof(struct completion) <= REQUEST_FACE_BYTES, "it is to fit");

@@ -184,8 +184,7 @@ static struct resfd resfd_of(struct request *r)
 /* The last that is done for a request: from here on the context may go. */
 static void end_request(struct context *c, struct request *r)
 {
-    bool carried = completion_of(r)->kind == COMPLETION_CARRIED ||
-                   completion_of(r)->kind == COMPLETION_CARRIED_PROMPT;
+    bool carried = completion_of(r)->kind == COMPLETION_CARRIED;
 
     if (completion_of(r)->resfd >= 0)
         pin__put(completion_of(r)->resfd);
@@ -238,8 +237,7 @@ void ring__prompt_over(struct context *c)
 /* The event is visible: what follows from that. */
 static void announce(struct context *c, struct request *r)
 {
-    if (completion_of(r)->kind == COMPLETION_PROMPT ||
-        completion_of(r)->kind == COMPLETION_CARRIED_PROMPT)
+    if (completion_of(r)->prompt)
         atomic_fetch_sub_explicit(&c->prompt, 1, memory_order_seq_cst);
     bump(resfd_of(r));
     wake(c);
@@ -351,7 +349,8 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
     *completion_of(r) = (struct completion){
         .data = event->data,
         .object = event->obj,
-        .kind = interrupts ? COMPLETION_CARRIED : COMPLETION_CARRIED_PROMPT,
+        .kind = COMPLETION_CARRIED,
+        .prompt = !interrupts,
         .resfd = pin,
         .resfd_waits = resfd.waits,
     };

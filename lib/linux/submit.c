@@ -182,10 +182,9 @@ static int pin(struct operation *op, void *face_data)
     completion->kind = op->kind == OPERATION_POLL ? COMPLETION_POLL
                        : operation__is_stream(op) ? COMPLETION_STREAM
                                                   : COMPLETION_QUEUED;
-    if (is_prompt(op, completion, type)) {
-        completion->kind = COMPLETION_PROMPT;
+    completion->prompt = is_prompt(op, completion, type);
+    if (completion->prompt)
         atomic_fetch_add_explicit(&c->prompt, 1, memory_order_relaxed);
-    }
     return 0;
 }
 
@@ -193,7 +192,7 @@ static void unpin(struct operation *op, void *face_data)
 {
     struct completion *completion = face_data;
 
-    if (completion->kind == COMPLETION_PROMPT)
+    if (completion->prompt)
         ring__prompt_over(completion->context);
     if (completion->resfd >= 0)
         pin__put(completion->resfd);
