@@ -8,17 +8,9 @@
 set -eu
 
 uaio=$(realpath "$1") preload=${2:+$(realpath "$2")}
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-mkdir "$scratch/data"
-cd "$scratch"
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
+mkdir data
 
 settings= # in the environment of the next
 

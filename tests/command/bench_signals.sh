@@ -8,18 +8,11 @@
 set -eu
 
 uaio=$(realpath "$1")
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
 pid=
 trap '[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-mkdir "$scratch/data"
-cd "$scratch"
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
+mkdir data
 
 # start COMMAND...: in the background.  What it says goes to a file of its own: what another
 # has left there would be seen before the program runs.

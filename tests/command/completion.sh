@@ -8,19 +8,11 @@
 set -eu
 
 uaio=$1
-here=$(cd "$(dirname "$0")/../../command/completion" && pwd)
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-completion.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$scratch"
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
+here=$here/../../command/completion
 mkdir a-directory
 touch a-file
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
 
 # ---- bash ------------------------------------------------------------------------------
 

@@ -7,22 +7,13 @@
 #     doctor.sh <uaio> <preload> <compiler> [<without-aio>]
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
 uaio=$1
 library=$(realpath "$2")
 cc=$3
 without_aio=${4-}
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$scratch"
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
 unset LD_PRELOAD LD_LIBRARY_PATH
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
 
 # expect STATUS TEXT ARGUMENT...: it ends so, and says that; its lines are joined.
 expect() {

@@ -10,25 +10,16 @@
 # shellcheck disable=SC2016 # variables of other shells
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
 uaio=$1
 library=$(realpath "$2")
 copy=$3
 cc=$4
 nobody=65534
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-command.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$scratch"
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
 chmod 755 .
 unset LD_PRELOAD UAIO_THREADS UAIO_IDLE_MS UAIO_MAX_REQUESTS UAIO_MAX_EVENTS UAIO_BACKEND \
     UAIO_STRICT UAIO_INLINE UAIO_HELP UAIO_STATS
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
 
 # expect STATUS TEXT ARGUMENT...: it ends so, and says that; TEXT '' is for silence.
 expect() {

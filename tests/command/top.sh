@@ -10,7 +10,8 @@ set -eu
 uaio=$1
 bin=$2
 preload=$3
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/uaio-top.XXXXXX")
+# shellcheck source=tests/command/common.sh
+. "$(dirname "$0")/common.sh"
 pid='' other=''
 
 # Only what we have started.
@@ -19,17 +20,9 @@ stop() {
     [ -z "$other" ] || kill "$other" 2>/dev/null || :
 }
 trap 'stop; rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$scratch"
 begun=0
 echo some >file
 unset UAIO_STATS UAIO_THREADS
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
 
 # begin COMMAND...: a process that is told by `tell`.
 begin() {
