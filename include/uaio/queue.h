@@ -16,7 +16,8 @@
  * out.  Until then the control block must stay where it is, also when
  * uaio_error() says that the request is over: unlike a request that is in no
  * queue.  Submitted anew before that, it is given out once, for the later
- * request.
+ * request; if it was cleared as a whole in between, it must stay until its first
+ * request would have been given out, too.
  *
  * NULL in place of a queue is the queue of the process, as FreeBSD's
  * aio_waitcomplete() has it: it gets every request that names no other, however

@@ -9,7 +9,9 @@
  * says, too.  A record, in turn, names a control block that is the caller's.  It
  * must not have been freed: that is what the queue's user promises, and others do
  * not, which is why requests are not collected unless somebody asks for it.
- * Submitted anew, it leaves its former record first.
+ * Submitted anew, it leaves its former record first, if it still names that; if
+ * the program has cleared it, the record is stale, and thrown away when its turn
+ * comes.
  *
  * Each queue has a lock, held for a few instructions with all signals blocked: so
  * all of it is async-signal-safe, and a request's end, which runs with signals
