@@ -49,18 +49,38 @@ static struct {
 
 /* ---- notifications -------------------------------------------------------------- */
 
-/* A notification's value is its number, never used again. */
+/* A notification's value is its number and the round of numbers that it is of,
+ * never used again.  One that need not come is not waited for, and may come in a
+ * later round. */
 #define NOTICES (1u << 16)
 
-static atomic_uchar told[NOTICES];
+static atomic_int told[NOTICES]; /* the last value that came */
 static bool asked[NOTICES], optional[NOTICES];
-static unsigned first_notice = 1, next_notice = 1;
+static unsigned first_notice = 1, next_notice = 1, notice_round;
 static pthread_attr_t attributes;
 
-static void note(int n)
+static int value_of(unsigned notice)
 {
-    must(n > 0 && (unsigned)n < NOTICES, "a notification of nothing", n);
-    must(atomic_fetch_add_explicit(&told[n], 1, memory_order_relaxed) == 0, "told twice", n);
+    return (int)(notice_round * NOTICES + notice);
+}
+
+static bool is_told(unsigned notice)
+{
+    return atomic_load_explicit(&told[notice], memory_order_relaxed) == value_of(notice);
+}
+
+static void note(int value)
+{
+    atomic_int *last = &told[(unsigned)value % NOTICES];
+    int before = atomic_load_explicit(last, memory_order_relaxed);
+
+    must(value > 0, "a notification of nothing", value);
+    do {
+        must(before != value, "told twice", value);
+        if (before > value)
+            return; /* it is late, and its number in use again */
+    } while (!atomic_compare_exchange_weak_explicit(last, &before, value, memory_order_relaxed,
+                                                    memory_order_relaxed));
 }
 
 static void catch (int signal, siginfo_t *info, void *context)
@@ -85,7 +105,7 @@ static unsigned take_sigevent(struct input *in, struct sigevent *event)
     event->sigev_notify = SIGEV_NONE;
     if (how < 0x40 || next_notice == NOTICES)
         return 0;
-    event->sigev_value.sival_int = (int)next_notice;
+    event->sigev_value.sival_int = value_of(next_notice);
     switch (how / 2 % 8) {
     case 0:
     case 1:
@@ -220,7 +240,7 @@ static void renew_notice(unsigned i)
         return;
     }
     known[i].notice = next_notice++;
-    blocks[i].aio_sigevent.sigev_value.sival_int = (int)known[i].notice;
+    blocks[i].aio_sigevent.sigev_value.sival_int = value_of(known[i].notice);
 }
 
 static void submit(struct input *in)
@@ -452,7 +472,7 @@ static bool are_all_over(void)
         if (is_busy(i) && !known[i].muddled)
             return false;
     for (unsigned n = first_notice; n < next_notice; n++)
-        if (asked[n] && !optional[n] && !atomic_load_explicit(&told[n], memory_order_relaxed))
+        if (asked[n] && !optional[n] && !is_told(n))
             return false;
     return over() == submitted();
 }
@@ -470,14 +490,13 @@ static void finish(void)
         usleep(100);
     }
     for (unsigned n = first_notice; n < next_notice; n++)
-        must(asked[n] || !atomic_load_explicit(&told[n], memory_order_relaxed),
-             "told of what was refused", n);
+        must(asked[n] || !is_told(n), "told of what was refused", n);
     first_notice = next_notice;
-    if (next_notice > NOTICES / 2)
+    if (next_notice > NOTICES / 2) {
+        notice_round++;
         first_notice = next_notice = 1;
-    for (unsigned n = next_notice; next_notice == 1 && n < NOTICES; n++) {
-        asked[n] = optional[n] = false;
-        atomic_store_explicit(&told[n], 0, memory_order_relaxed);
+        memset(asked, 0, sizeof asked);
+        memset(optional, 0, sizeof optional);
     }
 }
 
