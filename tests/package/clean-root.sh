@@ -10,19 +10,8 @@ set -eu
 # shellcheck source=tests/package/common.sh
 . "$(dirname "$0")/common.sh"
 packages=$1
-[ "$(id -u)" -eq 0 ] || skip 'only root can make a root'
-need debootstrap
-suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-# shellcheck disable=SC2016 # apt's, not the shell's
-mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 2>/dev/null |
-    awk -v suite="$suite" '$1 == suite { print $2; exit }')
-[ -n "$mirror" ] || skip "apt names no mirror of $suite"
-
-root=$scratch/root
-debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$scratch/log" 2>&1 || {
-    tail -n 5 "$scratch/log"
-    skip "no root of $suite can be made here"
-}
+# shellcheck disable=SC2119 # packages to add, not our arguments
+make_root
 mkdir "$root/packages"
 cp "$packages"/*.deb "$root/packages"
 cp -r "$here" "$root/tests"

@@ -87,3 +87,22 @@ measures() {
         --no-trace --contenders uaio-linux --directory "$scratch"
     ! grep 'not beside' "$scratch/log" || fail "$1 does not find libaio.so.1"
 }
+
+# make_root [PACKAGE...]: in $root, the system that this machine has with those added
+# and nothing else.
+make_root() {
+    [ "$(id -u)" -eq 0 ] || skip 'only root can make a root'
+    need debootstrap
+    # shellcheck source=/dev/null
+    suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+    # shellcheck disable=SC2016 # apt's, not the shell's
+    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 2>/dev/null |
+        awk -v suite="$suite" '$1 == suite { print $2; exit }')
+    [ -n "$mirror" ] || skip "apt names no mirror of $suite"
+    root=$scratch/root
+    debootstrap --variant=minbase \
+        "--include=$(IFS=, && echo "apt,$*")" "$suite" "$root" "$mirror" >"$scratch/log" 2>&1 || {
+        tail -n 5 "$scratch/log"
+        skip "no root of $suite can be made here"
+    }
+}
