@@ -274,7 +274,7 @@ static struct request *make_request(const struct submission *s, ssize_t result)
 
 static bool may_inline(const struct submission *s)
 {
-    return s->inline_reads == INLINE_AS_SET ? uaio__config()->inline_reads
+    return s->inline_reads == INLINE_AS_SET ? uaio__settings->inline_reads
                                             : s->inline_reads == INLINE_ALWAYS;
 }
 
@@ -387,6 +387,27 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
     if (!*request)
         operation__discard(&s->operation);
     return result;
+}
+
+ssize_t engine__read_known(struct submission *s)
+{
+    struct operation *op = &s->operation;
+    ssize_t result;
+
+    engine__pool();
+    if (!may_inline(s))
+        return OPERATION_PENDING;
+    s->began_ns = completion__began(op);
+    result = operation__read_known(op);
+    if (result == OPERATION_PENDING)
+        return result;
+    PROBE4(submit, op->kind, op->fd, op->nbytes, op->offset);
+    count_inline(op, result);
+    uaio__count(STAT_READS);
+    uaio__count_descriptor(op->fd);
+    completion__ended(op, s->began_ns, result);
+    PROBE4(complete, op->kind, op->fd, result, NULL);
+    return count_over(s, result);
 }
 
 void engine__add(struct batch *batch, struct request *r)

@@ -58,6 +58,14 @@ struct batch {
  */
 ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused);
 
+/*
+ * Before that, for a face that would have to ask the descriptor for its flags: a
+ * read which nobody is notified of, if the page cache has it and what is known of
+ * the number is enough (descriptor.h).  Its result, never an error, and it is over;
+ * or OPERATION_PENDING.  The caller cannot be cancelled.
+ */
+ssize_t engine__read_known(struct submission *s);
+
 /* Add a prepared request to those that engine__post() starts. */
 void engine__add(struct batch *batch, struct request *r);
 

@@ -94,10 +94,10 @@ static bool may_be_cached(const struct operation *op)
            op->offset >= 0 && !offset_overflows(op) && !uaio__never_waits(op->flags);
 }
 
-/* To be tried where asking the descriptor what it is may be left out: see descriptor.h. */
-static ssize_t read_known(struct operation *op)
+ssize_t operation__read_known(struct operation *op)
 {
-    return descriptor__take_cached(op->fd) ? read_cached(op) : OPERATION_PENDING;
+    return may_be_cached(op) && descriptor__take_cached(op->fd) ? read_cached(op)
+                                                                : OPERATION_PENDING;
 }
 
 static bool is_stream(const struct operation *op)
@@ -109,9 +109,8 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
 {
     bool is_write = op->kind == OPERATION_WRITE, direct;
 
-    may_inline = may_inline && may_be_cached(op);
     if (status < 0 && may_inline) {
-        ssize_t result = read_known(op);
+        ssize_t result = operation__read_known(op);
         if (result != OPERATION_PENDING)
             return result;
     }
@@ -137,7 +136,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
     }
     if (op->tried && !op->stream)
         return OPERATION_PENDING;
-    if (may_inline && !direct) {
+    if (may_inline && !direct && may_be_cached(op)) {
         ssize_t result = read_cached(op);
         if (result != OPERATION_PENDING)
             descriptor__set_cached(op->fd);

@@ -95,6 +95,12 @@ struct operation {
  */
 ssize_t operation__prepare(struct operation *op, int status, bool may_inline, bool *invalid);
 
+/*
+ * The part of that which asks nothing of the descriptor first, see descriptor.h.
+ * Whoever calls it can be cancelled nowhere in it.  OPERATION_PENDING: prepare it.
+ */
+ssize_t operation__read_known(struct operation *op);
+
 /* Prepare a sync that is a barrier: 0, or -EBADF if the descriptor is not open. */
 int operation__prepare_sync(struct operation *op);
 

@@ -54,6 +54,7 @@ static void enter(struct context *c, unsigned long address)
     struct context **bucket = bucket_of(address);
 
     atomic_store_explicit(&c->address, address, memory_order_relaxed);
+    atomic_store_explicit(&c->trust, 0, memory_order_relaxed);
     c->next = *bucket;
     *bucket = c;
     atomic_fetch_add_explicit(&table.contexts, 1, memory_order_release);
@@ -200,11 +201,51 @@ struct context *context__get(unsigned long value)
     return look_up(value);
 }
 
+/* ---- may the program still read its ring? ------------------------------------ */
+
+#define TRUST 15 /* calls that rely on the last look */
+
+/* atomic: counts changes of the program's mappings; 0: they are not told */
+static atomic_uint mappings;
+
+void context__mappings_are_told(void)
+{
+    atomic_store_explicit(&mappings, 1, memory_order_relaxed);
+}
+
+void context__mappings_changed(void)
+{
+    /* Without a context there is nobody who could have looked. */
+    if (atomic_load_explicit(&table.contexts, memory_order_relaxed) > 0 &&
+        atomic_load_explicit(&mappings, memory_order_relaxed) > 0)
+        atomic_fetch_add_explicit(&mappings, 2, memory_order_release); /* odd: never 0 */
+}
+
+static bool is_trusted(struct context *c, unsigned now)
+{
+    unsigned left = atomic_load_explicit(&c->trust, memory_order_relaxed);
+
+    if (now == 0 || left == 0 || atomic_load_explicit(&c->readable_at, memory_order_relaxed) != now)
+        return false;
+    atomic_store_explicit(&c->trust, left - 1, memory_order_relaxed);
+    return true;
+}
+
 bool context__accessible(struct context *c)
 {
-    return user__readable_now(
-        (const void *)atomic_load_explicit(&c->address, memory_order_relaxed));
+    /* acquire: pairs with context__mappings_changed(); the look comes after it. */
+    unsigned now = atomic_load_explicit(&mappings, memory_order_acquire);
+
+    if (is_trusted(c, now))
+        return true;
+    if (!user__readable_now((const void *)atomic_load_explicit(&c->address, memory_order_relaxed)))
+        return false;
+    atomic_store_explicit(&c->readable_at, now, memory_order_relaxed);
+    atomic_store_explicit(&c->trust, uaio__config()->strict ? 0 : TRUST, memory_order_relaxed);
+    return true;
 }
+
+/* ---- users -------------------------------------------------------------------- */
 
 bool context__in_place(struct context *c)
 {

@@ -42,6 +42,9 @@ struct context {
     unsigned asked;          /* the same: what io_setup() asked for */
     struct context *next;    /* table's lock: hash chain */
     atomic_uint requests;    /* atomic: accepted, and not completely published */
+    atomic_uint readable_at; /* atomic: of the program's mappings (context__accessible()): when
+                                it could read the ring last ... */
+    atomic_uint trust;       /* ... and how often that is believed yet */
 
     /* ring.c's */
     _Alignas(64) _Atomic uint64_t accepted; /* atomic: requests that have a slot, ever */
@@ -124,9 +127,17 @@ void context__request_over(struct context *c);
 
 bool context__alive(struct context *c);
 
-/* Can the program still read its ring?  It may have moved or protected it: for
- * the kernel the context is not there then.  A system call. */
+/*
+ * Can the program still read its ring?  It may have moved or protected it: for the
+ * kernel the context is not there then.  A system call; but none where changes of
+ * its mappings are told, and there was none since the last.  What comes untold is
+ * noticed a few calls later.
+ */
 bool context__accessible(struct context *c);
+
+/* Changes will be told; there was one.  Async-signal-safe. */
+void context__mappings_are_told(void);
+void context__mappings_changed(void);
 
 /* And is it the ring that is there?  It takes its time. */
 bool context__in_place(struct context *c);

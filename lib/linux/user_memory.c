@@ -78,9 +78,13 @@ static bool is_remembered(uintptr_t page, bool write)
 {
     uintptr_t known = *slot_of(page);
 
-    if (uaio__config()->strict)
-        return false;
     return page && (known == (page | 1) || (!write && known == page));
+}
+
+static void remember(uintptr_t page, bool write)
+{
+    if (!uaio__config()->strict)
+        *slot_of(page) = write ? page | 1 : page;
 }
 
 /* `at` is within the page; the probes touch 8 and 4 bytes. */
@@ -101,11 +105,19 @@ static bool page_good(uintptr_t at, bool write)
         return true;
     if (!probe(at, page, write))
         return false;
-    *slot_of(page) = write ? page | 1 : page;
+    remember(page, write);
     return true;
 }
 
-static bool good(uintptr_t at, size_t nbytes, bool write)
+/* Nearly all that there is to do for a program that is well behaved. */
+static inline bool is_known(uintptr_t at, size_t nbytes, bool write)
+{
+    uintptr_t page = at & ~(page_bytes - 1);
+
+    return nbytes > 0 && nbytes <= page_bytes - (at - page) && is_remembered(page, write);
+}
+
+static __attribute__((noinline)) bool look(uintptr_t at, size_t nbytes, bool write)
 {
     uintptr_t end;
 
@@ -123,6 +135,11 @@ static bool good(uintptr_t at, size_t nbytes, bool write)
             break;
     }
     return true;
+}
+
+static inline bool good(uintptr_t at, size_t nbytes, bool write)
+{
+    return is_known(at, nbytes, write) || look(at, nbytes, write);
 }
 
 bool user__in_range(uint64_t address, uint64_t nbytes)
