@@ -586,19 +586,21 @@ END_TEST
 START_TEST(eagain_if_some_could_not_be_queued)
 {
     const size_t n = 20000;
-    struct aiocb *many = calloc(n, sizeof *many);
-    struct aiocb **long_list = calloc(n, sizeof *long_list);
-    char *to = calloc(n, 1);
+    struct aiocb *many, **long_list;
     struct aiocb slow;
     size_t refused = 0;
+    char *to;
     int fd = temp_file(n);
 
-    ck_assert(many != NULL && long_list != NULL && to != NULL);
     ck_assert_int_eq(setenv("UAIO_MAX_REQUESTS", "16", 1), 0);
     queue_everything();
     use_workers(1);
     MAKE_GATE(&gate, 1);
     occupy_worker(&gate, 0, &slow);
+    many = calloc(n, sizeof *many);
+    long_list = calloc(n, sizeof *long_list);
+    to = calloc(n, 1);
+    ck_assert(many != NULL && long_list != NULL && to != NULL);
     for (size_t i = 0; i < n; i++) {
         prep(&many[i], fd, &to[i], 1, (off_t)i);
         many[i].aio_lio_opcode = LIO_READ;
