@@ -295,6 +295,13 @@ static inline bool pool__has_reserve(struct pool *pool)
     return atomic_load_explicit(&pool->reserve, memory_order_relaxed) != 0;
 }
 
+/* For how many nanoseconds is it worth looking for the end of a POOL_CPU job before
+ * sleeping?  0: none is running, or there is no CPU to look from.  A hint. */
+static inline int64_t pool__worth_looking_ns(struct pool *pool)
+{
+    return atomic_load_explicit(&pool->cpu_busy, memory_order_relaxed) > 0 ? pool->spin_ns : 0;
+}
+
 /*
  * Hold the pool's lock from outside, with all that was posted arrived:
  * to look at what the gate keeps.  Not from within a hook.  `mask` NULL: the

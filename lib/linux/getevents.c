@@ -16,6 +16,7 @@
 #include "native.h"
 #include "process.h"
 #include "ring.h"
+#include "spin.h"
 #include "user_memory.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct reaper {
     int64_t deadline_ns;
     const sigset_t *mask;
     unsigned next_to_help; /* index of context.recent */
+    bool looked;           /* for a moment, before sleeping */
 };
 
 /* ---- arguments ----------------------------------------------------------------- */
@@ -174,6 +176,28 @@ static int reap(struct reaper *w)
     return 0;
 }
 
+static bool prompt_in_flight(const struct reaper *w)
+{
+    return atomic_load_explicit(&w->c->prompt, memory_order_seq_cst) > 0;
+}
+
+/* Has something happened before it is worth to sleep?  `wanted` events, or if 0 the
+ * end of what is prompt. */
+static bool look_for_a_moment(struct reaper *w, unsigned wanted)
+{
+    struct spin spin;
+    bool found;
+
+    if (w->looked || w->mask || !spin__begin(&spin, &engine__io, w->deadline_ns))
+        return false;
+    w->looked = true;
+    while (!(found = wanted ? ring__available(w->c) >= wanted : !prompt_in_flight(w)) &&
+           spin__goes_on(&spin))
+        ;
+    spin__end(found);
+    return found;
+}
+
 /* 0: look again; -EINTR, -ETIMEDOUT. */
 static int wait_more(struct reaper *w, unsigned sequence, unsigned wanted)
 {
@@ -182,12 +206,9 @@ static int wait_more(struct reaper *w, unsigned sequence, unsigned wanted)
     engine__stop_helping();
     if (w->deadline_ns != WAIT_FOREVER && pool__now_ns() >= w->deadline_ns)
         return -ETIMEDOUT;
+    if (look_for_a_moment(w, wanted))
+        return 0;
     return ring__sleep(w->c, sequence, wanted, w->deadline_ns, w->mask);
-}
-
-static bool prompt_in_flight(const struct reaper *w)
-{
-    return atomic_load_explicit(&w->c->prompt, memory_order_seq_cst) > 0;
 }
 
 /* `prompt`: there was something in flight, before the last look into the ring,

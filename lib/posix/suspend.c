@@ -13,6 +13,7 @@
 #include "habit.h"
 #include "posix.h"
 #include "process.h"
+#include "spin.h"
 
 #include <pthread.h>
 
@@ -26,7 +27,8 @@ struct waiting {
     int next, last;               /* control block may be gone */
     int64_t deadline_ns;
     bool help;
-    int err; /* in memory: pthread_cleanup_push() may be a setjmp() */
+    bool looked; /* for a moment, before sleeping */
+    int err;     /* in memory: pthread_cleanup_push() may be a setjmp() */
     struct wait wait;
 };
 
@@ -127,6 +129,21 @@ static bool help_one(struct waiting *w)
     return false;
 }
 
+/* Has something happened before it is worth to sleep? */
+static bool look_for_a_moment(struct waiting *w, unsigned sequence)
+{
+    struct spin spin;
+    bool woken;
+
+    if (w->looked || !spin__begin(&spin, &engine__io, w->deadline_ns))
+        return false;
+    w->looked = true;
+    while (!(woken = wait__sequence(&w->wait) != sequence) && spin__goes_on(&spin))
+        ;
+    spin__end(woken);
+    return woken;
+}
+
 static int wait_over(struct waiting *w)
 {
     while (!is_over(w)) {
@@ -139,6 +156,8 @@ static int wait_over(struct waiting *w)
         if ((w->help && help_one(w)) || is_over(w))
             continue;
         engine__stop_helping();
+        if (look_for_a_moment(w, sequence))
+            continue;
         err = wait__sleep(&w->wait, sequence, w->deadline_ns);
         if (err < 0 && !is_over(w))
             return err == -ETIMEDOUT ? -EAGAIN : err;
