@@ -314,6 +314,11 @@ bool context__request_begin(struct context *c)
     return false;
 }
 
+void context__request_add(struct context *c)
+{
+    atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+}
+
 void context__request_over(struct context *c)
 {
     /* The destroyer may free the record at once; the event in it stays mapped. */

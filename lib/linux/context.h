@@ -125,6 +125,9 @@ void context__keep(struct context *c);
 bool context__request_begin(struct context *c);
 void context__request_over(struct context *c);
 
+/* One more, while there is one. */
+void context__request_add(struct context *c);
+
 bool context__alive(struct context *c);
 
 /*

@@ -56,14 +56,14 @@ static uint32_t free_after(const struct context *c, uint32_t tail, uint32_t want
 static uint32_t room(struct context *c, bool with_claims, uint64_t *tail)
 {
     uint32_t head = atomic_load_explicit(head_of(c), memory_order_acquire) % c->nr;
-    uint32_t claims[CLAIMS] = {0}, free, at;
+    uint32_t claims[CLAIMS], any = 0, free, at;
 
-    for (unsigned i = 0; with_claims && i < CLAIMS; i++)
-        claims[i] = atomic_load_explicit(&c->claims[i], memory_order_seq_cst);
+    for (unsigned i = 0; i < CLAIMS; i++)
+        any |= claims[i] = atomic_load_explicit(&c->claims[i], memory_order_seq_cst);
     *tail = atomic_load_explicit(&c->tail, memory_order_acquire);
     at = (uint32_t)(*tail % c->nr);
     free = free_after(c, at, head);
-    for (unsigned i = 0; i < CLAIMS; i++) {
+    for (unsigned i = 0; any && with_claims && i < CLAIMS; i++) {
         /* A claim at the tail itself is of a reaper that has found nothing. */
         if (claims[i] && claims[i] - 1 != at && free_after(c, at, claims[i] - 1) < free)
             free = free_after(c, at, claims[i] - 1);
@@ -154,8 +154,9 @@ static void put(struct context *c, const struct linux_event *event)
     uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
 
     c->ring->events[tail % c->nr] = *event;
-    atomic_store_explicit(&c->tail, tail + 1, memory_order_seq_cst);
-    /* release: pairs with the acquire of whoever reads the ring. */
+    /* Seen by whoever has seen the ring's. */
+    atomic_store_explicit(&c->tail, tail + 1, memory_order_release);
+    /* Pairs with the acquire of whoever reads the ring; seq_cst: see wake(). */
     atomic_store_explicit(tail_of(c), (uint32_t)((tail + 1) % c->nr), memory_order_seq_cst);
 }
 
@@ -355,7 +356,7 @@ static bool carry(struct context *c, const struct linux_event *event, struct res
         .resfd_waits = resfd.waits,
     };
     r->result = (ssize_t)event->res;
-    atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+    context__request_add(c);
     pool__signals_block(&mask); /* a handler that waits for it would not find it yet */
     if (!interrupts)
         atomic_fetch_add_explicit(&c->prompt, 1, memory_order_seq_cst);

@@ -269,10 +269,13 @@ static int start(struct context *c, struct submission *s, struct batch *batch,
             (struct linux_event){completion->data, completion->object, (int64_t)result, 0};
         return 0;
     }
+    context__request_add(c);
     if (waits(completion))
         err = list(c, outcome->request);
     else
         remember(c, request__id(outcome->request));
+    if (err)
+        context__request_over(c);
     if (err == 0 && s->operation.kind != OPERATION_POLL)
         engine__add(batch, outcome->request);
     return err;
@@ -294,7 +297,7 @@ static int submit_one(struct context *c, struct iocb_checker *checker, void *use
         return err;
     if (!ring__reserve(c))
         return -EAGAIN;
-    if (!context__request_begin(c)) {
+    if (!context__alive(c)) {
         ring__unreserve(c);
         return -EINVAL;
     }
@@ -307,37 +310,50 @@ static int submit_one(struct context *c, struct iocb_checker *checker, void *use
         err = start(c, &s, batch, &outcome);
     if (err < 0) {
         ring__unreserve(c);
-        context__request_over(c);
         return err;
     }
-    if (!outcome.request) {
+    if (!outcome.request)
         ring__publish_inline(c, &outcome.event, resfd);
-        context__request_over(c);
-    }
     return 0;
 }
 
+/* One of the program's pointers to iocbs, which may lie anywhere.  *checked: where
+ * the page ends that was found good. */
+static int read_pointer(void *const *iocbpp, long n, uintptr_t *checked, void **iocb)
+{
+    /* Not &iocbpp[n]: there may be no such array. */
+    uintptr_t at = (uintptr_t)iocbpp + (size_t)n * sizeof *iocb;
+
+    if (at + sizeof *iocb > *checked && !user__readable((const void *)at, sizeof *iocb))
+        return -EFAULT;
+    *checked = user__page_end(at);
+    memcpy(iocb, (const void *)at, sizeof *iocb);
+    return 0;
+}
+
+/* All that is done within the call counts as one request, or io_destroy() would not
+ * wait for it. */
 static long submit_all(struct context *c, long nr, void *const *iocbpp)
 {
     struct iocb_checker checker = {.fd = -1, .resfd = -1};
     struct batch batch = {0};
+    uintptr_t checked = 0;
     long n;
     int err = 0;
 
+    if (!context__request_begin(c))
+        return -EINVAL;
+
     for (n = 0; n < nr; n++) {
         void *iocb;
-        /* Not &iocbpp[n]: there may be no such array. */
-        const void *at = (const void *)((uintptr_t)iocbpp + (size_t)n * sizeof iocb);
-        if (!user__readable(at, sizeof iocb)) {
-            err = -EFAULT;
-            break;
-        }
-        memcpy(&iocb, at, sizeof iocb); /* it may be misaligned */
-        err = submit_one(c, &checker, iocb, &batch);
+        err = read_pointer(iocbpp, n, &checked, &iocb);
+        if (err == 0)
+            err = submit_one(c, &checker, iocb, &batch);
         if (err)
             break;
     }
     engine__post(&batch);
+    context__request_over(c);
     return n > 0 ? n : err;
 }
 

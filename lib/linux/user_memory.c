@@ -149,6 +149,11 @@ bool user__in_range(uint64_t address, uint64_t nbytes)
     return address <= limit && nbytes <= limit - address;
 }
 
+uintptr_t user__page_end(uintptr_t address)
+{
+    return (address | (page_bytes - 1)) + 1;
+}
+
 bool user__readable(const void *p, size_t nbytes)
 {
     return p && good((uintptr_t)p, nbytes, false);

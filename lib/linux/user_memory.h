@@ -29,6 +29,10 @@ bool user__readable_now(const void *p);
  * be unmapped meanwhile; false if they cannot be read.  Takes its time. */
 bool user__copy(void *to, const void *from, size_t nbytes);
 
+/* Where the page ends in which the address is: whoever has checked a part of it need
+ * not check the rest at once. */
+uintptr_t user__page_end(uintptr_t address);
+
 /* May the kernel be given the range at all?  No system call: what lies there
  * it will find out itself. */
 bool user__in_range(uint64_t address, uint64_t nbytes);
