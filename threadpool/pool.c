@@ -307,7 +307,7 @@ static void rouse(struct pool *pool, struct errand *errand, bool may_start)
         errand->wake = w;
     } else if (may_start && quiet > 0) {
         /* Release: pairs with pool__catch_up(); what is left is in the queues. */
-        atomic_store_explicit(&pool->starved, true, memory_order_release);
+        atomic_store_explicit(&pool->starved, 1, memory_order_release);
     } else if (may_start) {
         errand->start = new_worker(pool);
         if (errand->start)
@@ -496,8 +496,7 @@ bool pool__is_starved(struct pool *pool)
 
 void pool__catch_up(struct pool *pool)
 {
-    if (pool__is_starved(pool) &&
-        atomic_exchange_explicit(&pool->starved, false, memory_order_acq_rel))
+    if (pool__is_starved(pool) && atomic_exchange_explicit(&pool->starved, 0, memory_order_acq_rel))
         find_worker(pool, true);
 }
 

@@ -125,7 +125,7 @@ struct pool {
     atomic_uint cpu_busy;  /* [atomic] POOL_CPU jobs that workers run */
     atomic_uint lazy;      /* relaxed: lazy posts so far */
     atomic_bool watched;   /* [atomic] a worker keeps watch */
-    atomic_bool starved;   /* [atomic] a thread was wanted, and was not started */
+    atomic_uint starved;   /* [atomic] a thread was wanted, and was not started */
 
     pthread_mutex_t lock;
     struct queue ready[POOL_CLASSES][POOL_PRIORITIES]; /* [lock] */

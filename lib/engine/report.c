@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static atomic_bool reported; /* relaxed: once a process */
+static atomic_uint reported; /* relaxed: once a process */
 
 /* Formatted by hand: snprintf() is not async-signal-safe, _exit() is. */
 struct text {
@@ -116,13 +116,13 @@ static void put_latency(struct text *text, const char *name, enum timed kind)
 
 void uaio__report_reset(void)
 {
-    atomic_store_explicit(&reported, false, memory_order_relaxed);
+    atomic_store_explicit(&reported, 0, memory_order_relaxed);
 }
 
 void uaio__report(void)
 { /* Else our settings are not read, nor locks taken. */
     if (!uaio__stats_own() || !uaio__config()->stats ||
-        atomic_exchange_explicit(&reported, true, memory_order_relaxed))
+        atomic_exchange_explicit(&reported, 1, memory_order_relaxed))
         return;
 
     bool to_stderr = strcmp(uaio__config()->stats, "stderr") == 0;

@@ -130,10 +130,7 @@ struct lane;
 struct request {
     struct slab_slot slot;
     _Atomic uint32_t control; /* atomic: generation << 3 | state */
-    _Atomic uint16_t holders; /* atomic: who has not let go yet: three at most */
-    atomic_uchar help;        /* atomic: enum help, immutable after submit; a waiter
-                                         with a stale id may read it, and then fail to claim */
-    atomic_bool computes;     /* atomic: the same; the job is POOL_CPU */
+    atomic_uint holders;      /* atomic: who has not let go yet: three at most */
     _Atomic uint64_t waiters; /* atomic: a bit a wait slot, see wait.h */
     struct pool_job job;      /* the I/O pool's */
     union {
@@ -172,7 +169,10 @@ struct request {
         bool over : 1;     /* done by engine__prepare() */
         bool numbered : 1; /* it uses the program's own descriptor, see descriptor.h */
     };
-    bool counted; /* its owner's; it is one of in_flight */
+    bool counted;         /* its owner's; it is one of in_flight */
+    atomic_uchar help;    /* atomic: enum help, immutable after submit; a waiter with a
+                             stale id may read it, and then fail to claim */
+    atomic_bool computes; /* atomic: the same; the job is POOL_CPU */
     union {
         int64_t began_ns; /* immutable until PUBLISHING, unless it is `over`: when it was
                              submitted, if it is one that is timed, or 0 */

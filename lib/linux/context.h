@@ -51,7 +51,7 @@ struct context {
     _Atomic uint64_t bypassed;          /* atomic: events reaped without having been in the ring */
     _Alignas(64) _Atomic uint64_t tail; /* atomic: events published, ever; changed by who
                                                holds `publishing` */
-    atomic_bool publishing;             /* atomic: somebody puts an event into the ring */
+    atomic_uint publishing;             /* atomic: somebody puts an event into the ring */
     _Atomic(struct request *) backlog;  /* atomic: events that wait for him, newest first */
     _Atomic uint64_t wake_at;           /* atomic: who waits wants `tail` to reach this */
     struct event event;                 /* wakes them */

@@ -4,6 +4,7 @@
 #include "context.h"
 #include "io_priority.h"
 #include "kernel.h"
+#include "pin.h"
 #include "user_memory.h"
 #include "vector.h"
 
@@ -238,12 +239,12 @@ static int check_operation(const struct iocb_checker *checker, const struct linu
 
 /*
  * Most of what comes: a read of what is in the page cache, from a descriptor that
- * has been read so before.  If there is nothing to complain of, nobody can tell that
+ * has been read so before, and not been closed since by a way that we see.  If there is nothing to complain of, nobody can tell that
  * its flags were not asked for; if there is, all of it is checked, in order.
  */
 static ssize_t try_read(const struct linux_iocb *iocb, struct submission *s)
 {
-    if (iocb->opcode != IOCB_PREAD || iocb->flags || iocb->rw_flags)
+    if (iocb->opcode != IOCB_PREAD || iocb->flags || iocb->rw_flags || !pin__hears_of_closings())
         return OPERATION_PENDING;
     s->operation.kind = OPERATION_READ;
     s->operation.fd = (int)iocb->fildes;

@@ -325,7 +325,7 @@ static bool is_current(int pin, const struct number *record)
  */
 static bool parks(int pin, const struct number *record)
 {
-    if (atomic_load_explicit(&closings_told, memory_order_relaxed) &&
+    if (pin__hears_of_closings() &&
         atomic_load_explicit(&parked, memory_order_relaxed) < MAX_PARKED)
         return is_current(pin, record);
     return is_locked(pin) && same_file(record->origin, pin);
@@ -360,7 +360,7 @@ static bool is_last(unsigned users)
  * moment in which the pin cannot be joined, or each would have another one made. */
 static unsigned last_state(unsigned users)
 {
-    return users == 1 && atomic_load_explicit(&closings_told, memory_order_relaxed) &&
+    return users == 1 && pin__hears_of_closings() &&
                    atomic_load_explicit(&parked, memory_order_relaxed) < MAX_PARKED
                ? PARKED
                : CLOSING;
@@ -415,6 +415,11 @@ static void each(void (*visit)(int pin, struct number *record))
 void pin__closings_are_told(void)
 {
     atomic_store_explicit(&closings_told, true, memory_order_relaxed);
+}
+
+bool pin__hears_of_closings(void)
+{
+    return atomic_load_explicit(&closings_told, memory_order_relaxed);
 }
 
 void pin__closing(int fd)

@@ -68,6 +68,7 @@ void pin__put(int pin);
  * of its own: these do nothing there, and know of no pins.
  */
 void pin__closings_are_told(void);
+bool pin__hears_of_closings(void);
 void pin__closing(int fd);
 
 /* atomic: relaxed, set before the first pin is made.  Until then there is nothing

@@ -140,12 +140,12 @@ unsigned ring__available(struct context *c)
 static bool try_publishing(struct context *c)
 {
     return !atomic_load_explicit(&c->publishing, memory_order_seq_cst) &&
-           !atomic_exchange_explicit(&c->publishing, true, memory_order_seq_cst);
+           !atomic_exchange_explicit(&c->publishing, 1, memory_order_seq_cst);
 }
 
 static void stop_publishing(struct context *c)
 {
-    atomic_store_explicit(&c->publishing, false, memory_order_seq_cst);
+    atomic_store_explicit(&c->publishing, 0, memory_order_seq_cst);
 }
 
 /* [publishing] The kernel's order: the event, then `tail`. */

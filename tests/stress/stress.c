@@ -16,7 +16,7 @@ enum { GRACE_S = 60, THREADS_SHOWN = 64 };
 static const char *program;
 static unsigned seconds = 5, seed;
 static time_t end;
-static atomic_bool broken;
+static atomic_int broken;
 static const char *_Atomic places[THREADS_SHOWN];
 static atomic_int threads;
 static _Thread_local int thread = -1;
@@ -154,7 +154,7 @@ unsigned stress_seed(void)
 
 bool must(bool condition, const char *what)
 {
-    if (!condition && !atomic_exchange(&broken, true))
+    if (!condition && !atomic_exchange(&broken, 1))
         fprintf(stderr, "%s: %s (seed %u)\n", program, what, seed);
     return condition;
 }
