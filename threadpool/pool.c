@@ -771,8 +771,9 @@ static bool spin(struct pool *pool, struct pool_worker *w)
     pool->spinning = false;
     score_spin(pool, found);
     /* Others may have taken what was in the inbox to the ready queues, and have
-     * left it there to us, who are searching. */
-    return found || work_left(pool);
+     * left it there to us, who are searching; and pool__destroy() wakes only those
+     * who are asleep by then. */
+    return found || pool->stopping || work_left(pool);
 }
 
 /*

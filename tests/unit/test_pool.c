@@ -41,6 +41,18 @@ START_TEST(no_thread_before_the_first_job)
 }
 END_TEST
 
+static bool spins(void *arg)
+{
+    sigset_t mask;
+    bool does;
+
+    (void)arg;
+    pool__enter(&pool, &mask);
+    does = pool.spinning;
+    pool__exit(&pool, &mask);
+    return does;
+}
+
 /*
  * "If no worker is already on its way to look": one that looks for work before
  * it sleeps also finds what another thread has made ready meanwhile.
@@ -62,6 +74,18 @@ START_TEST(a_spinning_worker_runs_what_others_make_ready)
     }
     pool__destroy(&pool);
     ck_assert(all_ran_once(4));
+}
+END_TEST
+
+/* One that spins is not woken by pool__destroy(): it has to see for itself. */
+START_TEST(a_spinning_worker_ends_with_the_pool)
+{
+    open_pool(&plain_hooks, 1, 0, LONG_MS);
+    pool.spin_ns = INT64_C(200000000);
+    post_task(set_task(0, POOL_BLOCKING, 0, NULL));
+    await(&over);
+    ck_assert(eventually(spins, NULL));
+    pool__destroy(&pool);
 }
 END_TEST
 
@@ -808,6 +832,7 @@ Suite *pool_suite(void)
 
     tcase_add_test(running_case, a_job_runs_once);
     tcase_add_test(running_case, a_spinning_worker_runs_what_others_make_ready);
+    tcase_add_test(running_case, a_spinning_worker_ends_with_the_pool);
     tcase_add_loop_test(running_case, a_lazy_post_runs_though_nobody_claims_it, 0, 2);
     tcase_add_test(running_case, lazy_posts_race_with_their_posters);
     tcase_add_test(running_case, no_thread_before_the_first_job);
