@@ -8,7 +8,7 @@
  * four are seq_cst), so at least one of them sees the other:
  *
  *     poster                            worker, going to sleep or to work
- *     push(inbox)                       searching--, or cpu_busy--; reserve++
+ *     push(inbox)                       searching--, or busy--; reserve++
  *     searching == 0 && reserve > 0 ?   inbox empty ?
  *       yes: rouse a worker               no: look again
  *
@@ -16,11 +16,11 @@
  *   searching > 0   a worker is awake and looks before it sleeps;
  *   reserve == 0    all threads there may be are busy, and each looks when
  *                   its job is done: a wake-up could achieve nothing;
- *   for POOL_CPU    cpu_limit of them run, each looks when its job is done,
+ *   in a limited    as many run as may, each looks when its job is done,
  *                   and the watch is there in case they are stuck;
  *   for a lazy post the watch is there, which looks every WATCH_NS.
  *
- * searching, reserve, cpu_busy and watched change under the lock only; they
+ * searching, reserve, busy and watched change under the lock only; they
  * are atomic for the sake of posters, who read them without it.
  *
  * Retiring (helpers run jobs without the lock) is a second use of the inbox.
@@ -47,9 +47,15 @@ enum {
     JOB_RETIRED = 2u,
 };
 
-/* How long queued POOL_CPU jobs may see none started before the watch acts, and
+/* How long queued jobs of a limited class may see none started before the watch acts, and
  * how often it looks for what was posted lazily. */
 #define WATCH_NS 1000000
+
+/* What POOL_STARTED begins with: enough to be no loss if nothing is under way. */
+#define STARTED_LIMIT 8u
+
+/* Classes whose limits do not matter, a bit each. */
+#define ANY_CLASS UINT_MAX
 
 /* What is to be done once the lock is released: at most one wake-up. */
 struct errand {
@@ -81,7 +87,9 @@ void pool__init(struct pool *pool, const struct pool_config *config)
     pool->name = config->name;
     pool->stack = config->stack;
     pool->max_threads = config->max_threads;
-    pool->cpu_limit = config->cpu_limit ? config->cpu_limit : UINT_MAX;
+    tuner__init(&pool->tuner, STARTED_LIMIT, config->max_threads);
+    pool->share[POOL_CPU].limit = config->cpu_limit ? config->cpu_limit : UINT_MAX;
+    pool->share[POOL_STARTED].limit = pool->tuner.limit;
     pool->idle_ns = (int64_t)config->idle_ms * 1000000;
     pool->spin_ns = pool__cpus() > 1 ? (int64_t)config->spin_us * 1000 : 0;
     atomic_store_explicit(&pool->reserve, config->max_threads, memory_order_relaxed);
@@ -151,9 +159,13 @@ static struct pool_job *first_of(struct pool *pool, int class)
     return queue_entry(queue_first(q), struct pool_job, node);
 }
 
-static bool cpu_allowed(struct pool *pool)
+/* [lock] */
+static bool is_allowed(const struct pool *pool, int class)
 {
-    return atomic_load_explicit(&pool->cpu_busy, memory_order_relaxed) < pool->cpu_limit;
+    const struct pool_share *share = &pool->share[class];
+
+    return class >= POOL_LIMITED || atomic_load_explicit(&share->busy, memory_order_relaxed) <
+                                        atomic_load_explicit(&share->limit, memory_order_relaxed);
 }
 
 /* Which of two heads goes first: the higher priority, then the older. */
@@ -164,23 +176,35 @@ static bool goes_before(const struct pool_job *a, const struct pool_job *b)
     return (int32_t)(a->order - b->order) < 0;
 }
 
-/* [lock] Take the job to run next; `over_limit` disregards cpu_limit. */
-static struct pool_job *take(struct pool *pool, bool over_limit)
+/* [lock] The best of those that may run; whose class is in `over_limit`, any. */
+static struct pool_job *best_of(struct pool *pool, unsigned over_limit)
+{
+    struct pool_job *best = NULL;
+
+    for (int class = 0; class < POOL_CLASSES; class ++) {
+        struct pool_job *job = NULL;
+        if (over_limit & 1u << class || is_allowed(pool, class))
+            job = first_of(pool, class);
+        if (job && (!best || goes_before(job, best)))
+            best = job;
+    }
+    return best;
+}
+
+/* [lock] Take the job to run next. */
+static struct pool_job *take(struct pool *pool, unsigned over_limit)
 {
     for (;;) {
-        struct pool_job *job = first_of(pool, POOL_BLOCKING);
-        struct pool_job *cpu = over_limit || cpu_allowed(pool) ? first_of(pool, POOL_CPU) : NULL;
+        struct pool_job *job = best_of(pool, over_limit);
 
-        if (!job || (cpu && goes_before(cpu, job)))
-            job = cpu;
         if (!job)
             return NULL;
         unlink_ready(pool, job);
         if (pool->hooks->claim && !pool->hooks->claim(pool, job))
             continue;
-        if (job->class == POOL_CPU) {
-            pool->cpu_taken++;
-            atomic_fetch_add_explicit(&pool->cpu_busy, 1, memory_order_seq_cst);
+        if (job->class < POOL_LIMITED) {
+            pool->share[job->class].taken++;
+            atomic_fetch_add_explicit(&pool->share[job->class].busy, 1, memory_order_seq_cst);
         }
         return job;
     }
@@ -318,10 +342,12 @@ static void rouse(struct pool *pool, struct errand *errand, bool may_start)
 /* [lock] Is there something that one more worker could do? */
 static bool work_left(struct pool *pool)
 {
-    if (pool->nonempty[POOL_BLOCKING])
-        return true;
-    return pool->nonempty[POOL_CPU] &&
-           (cpu_allowed(pool) || !atomic_load_explicit(&pool->watched, memory_order_relaxed));
+    bool watched = atomic_load_explicit(&pool->watched, memory_order_relaxed);
+
+    for (int class = 0; class < POOL_CLASSES; class ++)
+        if (pool->nonempty[class] && (is_allowed(pool, class) || !watched))
+            return true;
+    return false;
 }
 
 /*
@@ -394,8 +420,9 @@ static bool needs_wake(struct pool *pool, enum pool_class class)
         return false;
     if (atomic_load_explicit(&pool->reserve, memory_order_seq_cst) == 0)
         return false;
-    return class == POOL_BLOCKING ||
-           atomic_load_explicit(&pool->cpu_busy, memory_order_seq_cst) < pool->cpu_limit ||
+    return class >= POOL_LIMITED ||
+           atomic_load_explicit(&pool->share[class].busy, memory_order_seq_cst) <
+               atomic_load_explicit(&pool->share[class].limit, memory_order_relaxed) ||
            !atomic_load_explicit(&pool->watched, memory_order_seq_cst);
 }
 
@@ -656,21 +683,34 @@ static bool is_orphan(const struct runner *self)
     return self->generation != self->pool->generation;
 }
 
+/* [lock] A POOL_STARTED job is over.  A limit that is raised is made use of by who
+ * takes the next job, see rouse_if_needed(). */
+static void tune(struct pool *pool)
+{
+    if (!tuner__count(&pool->tuner, pool->nonempty[POOL_STARTED]))
+        return;
+    tuner__judge(&pool->tuner, pool__now_ns());
+    atomic_store_explicit(&pool->share[POOL_STARTED].limit, pool->tuner.limit,
+                          memory_order_relaxed);
+}
+
 /* [lock] The worker's job is over, run to its end or not. */
 static void finish_job(struct pool *pool, struct pool_worker *w)
 {
     struct pool_job *job = w->job;
 
     w->job = NULL;
-    if (w->class == POOL_CPU)
-        atomic_fetch_sub_explicit(&pool->cpu_busy, 1, memory_order_seq_cst);
+    if (w->class < POOL_LIMITED)
+        atomic_fetch_sub_explicit(&pool->share[w->class].busy, 1, memory_order_seq_cst);
     drain(pool);
+    if (w->class == POOL_STARTED)
+        tune(pool);
     if (pool->hooks->leave)
         end_job(pool, job);
 }
 
 /* [lock] Run one job, if there is one; the lock is released meanwhile. */
-static bool run_one(struct pool *pool, struct pool_worker *w, bool over_limit)
+static bool run_one(struct pool *pool, struct pool_worker *w, unsigned over_limit)
 {
     const struct runner self = {pool, w, pool->generation};
     struct errand errand = {NULL, NULL};
@@ -703,7 +743,7 @@ static bool may_watch(struct pool *pool, const struct pool_worker *w)
 /* [lock] Does a worker that goes to sleep now have to keep watch? */
 static bool watch_needed(struct pool *pool, const struct pool_worker *w)
 {
-    return pool->nonempty[POOL_CPU] && may_watch(pool, w);
+    return (pool->nonempty[POOL_CPU] || pool->nonempty[POOL_STARTED]) && may_watch(pool, w);
 }
 
 /* [lock] Since this was asked last: there may well be more. */
@@ -721,8 +761,9 @@ static bool were_lazy_posts(struct pool *pool)
  */
 static bool may_end(struct pool *pool)
 {
-    if (pool->nonempty[POOL_CPU] || pool->nonempty[POOL_BLOCKING])
-        return false;
+    for (int class = 0; class < POOL_CLASSES; class ++)
+        if (pool->nonempty[class])
+            return false;
     return !queue_empty(&pool->idle) ||
            atomic_load_explicit(&pool->held, memory_order_relaxed) == 0;
 }
@@ -782,9 +823,12 @@ static bool spin(struct pool *pool, struct pool_worker *w)
  */
 static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
 {
-    uint32_t taken = pool->cpu_taken;
+    unsigned stuck = 0;
+    uint32_t taken[POOL_LIMITED];
     bool lazy = were_lazy_posts(pool), woken;
 
+    for (int class = 0; class < POOL_LIMITED; class ++)
+        taken[class] = pool->share[class].taken;
     if (!w->watching && !pool->stopping && !lazy && spin(pool, w))
         return true;
     set_watching(pool, w, watch_needed(pool, w) || (lazy && may_watch(pool, w)));
@@ -816,8 +860,10 @@ static bool sleep_until_needed(struct pool *pool, struct pool_worker *w)
     drain(pool);
     if (!on_watch)
         return !may_end(pool);
-    if (taken == pool->cpu_taken)
-        run_one(pool, w, true);
+    for (int class = 0; class < POOL_LIMITED; class ++)
+        stuck |= (unsigned)(taken[class] == pool->share[class].taken) << class;
+    if (stuck)
+        run_one(pool, w, stuck);
     return true;
 }
 
@@ -897,7 +943,7 @@ static void *worker_main(void *arg)
     for (;;) {
         drain(pool);
         attend(pool);
-        if (run_one(pool, w, false))
+        if (run_one(pool, w, 0))
             continue;
         if (pool->stopping && !watch_needed(pool, w))
             break;
@@ -946,7 +992,7 @@ static void run_here(struct stand_in *here)
     pool__enter(pool, &mask);
     standing_in = pool;
     pthread_cleanup_push(stand_in_over, here);
-    for (struct pool_job *job; (job = take(pool, true));) {
+    for (struct pool_job *job; (job = take(pool, ANY_CLASS));) {
         here->self.job = job;
         here->self.class = job->class;
         pthread_mutex_unlock(&pool->lock);

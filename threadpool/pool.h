@@ -17,12 +17,15 @@
  * its way to look; a worker that takes a job wakes the next while work is
  * left.  A worker that has been idle for idle_ms ends.
  *
- * Two classes of jobs share the queues.  POOL_BLOCKING jobs sleep in the
+ * Three classes of jobs share the queues.  POOL_BLOCKING jobs sleep in the
  * kernel most of their time (a disk): they get threads up to max_threads.
  * POOL_CPU jobs burn it (a copy to the page cache): more of them at once than
  * cpu_limit only get in each other's way, so the rest waits, but not for
  * ever: while some wait, one idle worker keeps watch, and if none was started
  * for a while (the running ones are stuck after all) it runs one itself.
+ * POOL_STARTED jobs wait for what is, most likely, under way already (a read into
+ * the page cache that the kernel has begun): the limit for them is found out as they
+ * run (tuner.h), from one worker, if it is as they say, to as many as there may be.
  *
  * The watch also is there for jobs that nobody is woken for (pool__post_lazily()).
  *
@@ -39,6 +42,7 @@
 
 #include "os/park.h"
 #include "queue.h"
+#include "tuner.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -53,9 +57,12 @@ struct pool;
 
 enum pool_class {
     POOL_CPU,
+    POOL_STARTED,
     POOL_BLOCKING,
     POOL_CLASSES,
 };
+
+#define POOL_LIMITED POOL_BLOCKING /* the classes before it have limits */
 
 struct pool_job {
     struct queue_node node;  /* [lock] in a ready queue, if `linked`; else the owner's */
@@ -117,12 +124,18 @@ struct pool_stats {
     unsigned threads_max;
 };
 
+/* A limited class's. */
+struct pool_share {
+    atomic_uint busy;  /* [atomic] its jobs that workers run */
+    atomic_uint limit; /* relaxed, changed under the lock: at once */
+    uint32_t taken;    /* [lock] started so far */
+};
+
 struct pool {
     _Atomic(struct pool_job *) inbox; /* [atomic] the newest posted job */
     atomic_uint searching; /* [atomic] workers that look at the inbox before they sleep */
     atomic_uint reserve;   /* [atomic] workers that could be woken or started */
     atomic_uint held;      /* [atomic] jobs that the gate holds back */
-    atomic_uint cpu_busy;  /* [atomic] POOL_CPU jobs that workers run */
     atomic_uint lazy;      /* relaxed: lazy posts so far */
     atomic_bool watched;   /* [atomic] a worker keeps watch */
     atomic_uint starved;   /* [atomic] a thread was wanted, and was not started */
@@ -131,12 +144,12 @@ struct pool {
     struct queue ready[POOL_CLASSES][POOL_PRIORITIES]; /* [lock] */
     uint32_t nonempty[POOL_CLASSES];                   /* [lock] a bit a ready queue */
     uint32_t order;                                    /* [lock] */
-    uint32_t cpu_taken;                                /* [lock] POOL_CPU jobs started so far */
     unsigned lazy_seen;                                /* [lock] lazy, at the last look */
+    struct pool_share share[POOL_LIMITED];
+    struct tuner tuner;      /* [lock] of POOL_STARTED */
     struct queue idle;       /* [lock] workers asleep, the last to sleep first */
     struct queue spare;      /* [lock] records of workers that have ended */
     unsigned max_threads;    /* [lock] */
-    unsigned cpu_limit;      /* [lock] */
     int64_t idle_ns;         /* [lock] */
     struct pool_stats stats; /* [lock] */
     unsigned ending;         /* [lock] threads that are over but for their last words */
@@ -203,7 +216,7 @@ static inline struct pool_job *pool__reversed(struct pool_job *chain)
 /*
  * Post the chain newest -> posted -> ... -> oldest, oldest to arrive first,
  * with at most one wake-up.  For a single job, newest == oldest.  `class` is
- * POOL_BLOCKING if any of the chain is.  If no thread can be had at all, the
+ * theirs, or POOL_BLOCKING if they differ.  If no thread can be had at all, the
  * jobs run in the caller before this returns.
  */
 void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *oldest,
@@ -299,7 +312,9 @@ static inline bool pool__has_reserve(struct pool *pool)
  * sleeping?  0: none is running, or there is no CPU to look from.  A hint. */
 static inline int64_t pool__worth_looking_ns(struct pool *pool)
 {
-    return atomic_load_explicit(&pool->cpu_busy, memory_order_relaxed) > 0 ? pool->spin_ns : 0;
+    return atomic_load_explicit(&pool->share[POOL_CPU].busy, memory_order_relaxed) > 0
+               ? pool->spin_ns
+               : 0;
 }
 
 /*

@@ -241,6 +241,11 @@ static enum help help_for(const struct submission *s)
     return op->kind == OPERATION_WRITE ? HELP_UNLIMITED : HELP_ALWAYS;
 }
 
+static enum pool_class class_of(const struct operation *op)
+{
+    return op->tried ? POOL_STARTED : op->blocking ? POOL_BLOCKING : POOL_CPU;
+}
+
 static struct request *make_request(const struct submission *s, ssize_t result)
 {
     bool over = result != OPERATION_PENDING;
@@ -268,7 +273,7 @@ static struct request *make_request(const struct submission *s, ssize_t result)
         memcpy(r->face_data, s->face_data, sizeof r->face_data);
     if (s->list)
         list__join(s->list, r);
-    pool__job_init(&r->job, s->priority, s->operation.blocking ? POOL_BLOCKING : POOL_CPU);
+    pool__job_init(&r->job, s->priority, class_of(&s->operation));
     return r;
 }
 
@@ -424,10 +429,13 @@ void engine__add(struct batch *batch, struct request *r)
         return;
     }
     r->job.posted = batch->newest;
+    if (!batch->newest)
+        batch->class = r->job.class;
+    else if (batch->class != r->job.class)
+        batch->class = POOL_BLOCKING;
     batch->newest = &r->job;
     if (!batch->oldest)
         batch->oldest = &r->job;
-    batch->blocking = batch->blocking || r->job.class == POOL_BLOCKING;
 }
 
 /* The rest is posted: now a handler of their signals may wait for any of it. */
@@ -460,8 +468,7 @@ static void post(struct batch *batch)
         pool__post_lazily(&engine__io, batch->newest);
         return;
     }
-    pool__post(&engine__io, batch->newest, batch->oldest,
-               batch->blocking ? POOL_BLOCKING : POOL_CPU);
+    pool__post(&engine__io, batch->newest, batch->oldest, batch->class);
 }
 
 void engine__post_some(struct batch *batch)

@@ -42,7 +42,7 @@ struct submission {
 struct batch {
     struct pool_job *newest;
     struct pool_job *oldest;
-    bool blocking;
+    enum pool_class class;    /* theirs, or POOL_BLOCKING if they differ */
     struct pool_job *streams; /* see stream.h */
     struct pool_job *over;    /* done already: to be published once the rest is posted */
 };

@@ -54,6 +54,10 @@ static void set_segments(struct segments *to, const struct operation *op)
  * Read what the page cache has.  A short read is either the end of the file,
  * and the next one says 0, or a hole in the cache: then `done` is set and the
  * rest is for the pool.  Of a vector the pool reads all, again.
+ *
+ * Linux (since 5.9) begins to read what is missing before it says EAGAIN, on most
+ * filesystems.  Then a worker has nothing to do but wait and copy, and a few do for
+ * many: POOL_STARTED.
  */
 static ssize_t read_cached(struct operation *op)
 {
@@ -65,9 +69,9 @@ static ssize_t read_cached(struct operation *op)
         set_segments(&to, op);
         n = uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
         if (n < 0) {
-            if (n != -EAGAIN && op->done == 0)
+            op->tried = n == -EAGAIN || op->done > 0;
+            if (!op->tried)
                 op->stream = n == -ESPIPE || !uaio__has_positions(op->fd, false);
-            op->tried = !op->stream;
             return OPERATION_PENDING;
         }
         if (op->vectored)

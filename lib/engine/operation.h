@@ -47,7 +47,7 @@ struct operation {
     bool once : 1;       /* of a stream: O_NONBLOCK, one attempt decides */
     bool append : 1;     /* a write with O_APPEND */
     bool blocking : 1;   /* expected to sleep rather than to compute */
-    bool tried : 1;      /* prepare() has tried to do it */
+    bool tried : 1;      /* a read: prepare() has looked into the page cache, in vain */
     bool identified : 1; /* `file` is known (syncs only) */
     bool barrier : 1;    /* a sync that covers what was submitted before it */
     bool positioned : 1; /* a file: need not be asked for positions */

@@ -27,9 +27,11 @@ enum { WAKE_OP_PRIVATE = 5 | 128, OR_ZERO_COMPARE_EQUAL = 2 << 28 };
 
 #define KERNEL_SIGSET_BYTES 8
 
+/* Some kernels' pages are larger; none is smaller. */
+#define PAGE_SHIFT 12
+#define PAGE_BYTES ((uintptr_t)1 << PAGE_SHIFT)
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static uintptr_t page_bytes = 4096;
-static unsigned page_shift = 12;
 static bool can_probe_reads, can_probe_writes;
 
 /* The set is copied in first, and then `how` is found invalid. */
@@ -50,16 +52,13 @@ static long or_zero(void *p)
 static void find_out(void)
 {
     uint64_t good[2] = {0, 0};
-    void *bad;
-
-    page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    page_shift = (unsigned)__builtin_ctzl((unsigned long)page_bytes);
-    bad = mmap(NULL, page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t nbytes = (size_t)sysconf(_SC_PAGESIZE);
+    void *bad = mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bad == MAP_FAILED)
         return;
     can_probe_reads = copy_in(good) == -EINVAL && copy_in(bad) == -EFAULT;
     can_probe_writes = or_zero(good) >= 0 && or_zero(bad) == -EFAULT;
-    munmap(bad, page_bytes);
+    munmap(bad, nbytes);
 }
 
 /* ---- pages that were good -------------------------------------------------- */
@@ -71,7 +70,7 @@ static _Thread_local uintptr_t pages[REMEMBERED];
 
 static uintptr_t *slot_of(uintptr_t page)
 {
-    return &pages[(page >> page_shift) % REMEMBERED];
+    return &pages[(page >> PAGE_SHIFT) % REMEMBERED];
 }
 
 static bool is_remembered(uintptr_t page, bool write)
@@ -90,7 +89,7 @@ static void remember(uintptr_t page, bool write)
 /* `at` is within the page; the probes touch 8 and 4 bytes. */
 static bool probe(uintptr_t at, uintptr_t page, bool write)
 {
-    uintptr_t last = page + page_bytes - KERNEL_SIGSET_BYTES;
+    uintptr_t last = page + PAGE_BYTES - KERNEL_SIGSET_BYTES;
 
     if (write)
         return !can_probe_writes || or_zero((void *)(at & ~(uintptr_t)3)) != -EFAULT;
@@ -99,7 +98,7 @@ static bool probe(uintptr_t at, uintptr_t page, bool write)
 
 static bool page_good(uintptr_t at, bool write)
 {
-    uintptr_t page = at & ~(page_bytes - 1);
+    uintptr_t page = at & ~(PAGE_BYTES - 1);
 
     if (is_remembered(page, write))
         return true;
@@ -112,9 +111,9 @@ static bool page_good(uintptr_t at, bool write)
 /* Nearly all that there is to do for a program that is well behaved. */
 static inline bool is_known(uintptr_t at, size_t nbytes, bool write)
 {
-    uintptr_t page = at & ~(page_bytes - 1);
+    uintptr_t page = at & ~(PAGE_BYTES - 1);
 
-    return nbytes > 0 && nbytes <= page_bytes - (at - page) && is_remembered(page, write);
+    return nbytes > 0 && nbytes <= PAGE_BYTES - (at - page) && is_remembered(page, write);
 }
 
 static __attribute__((noinline)) bool look(uintptr_t at, size_t nbytes, bool write)
@@ -130,7 +129,7 @@ static __attribute__((noinline)) bool look(uintptr_t at, size_t nbytes, bool wri
     while (at < end) {
         if (!page_good(at, write))
             return false;
-        at = (at & ~(page_bytes - 1)) + page_bytes;
+        at = (at & ~(PAGE_BYTES - 1)) + PAGE_BYTES;
         if (at == 0)
             break;
     }
@@ -151,7 +150,7 @@ bool user__in_range(uint64_t address, uint64_t nbytes)
 
 uintptr_t user__page_end(uintptr_t address)
 {
-    return (address | (page_bytes - 1)) + 1;
+    return (address | (PAGE_BYTES - 1)) + 1;
 }
 
 bool user__readable(const void *p, size_t nbytes)

@@ -221,10 +221,10 @@ struct task *set_task(unsigned i, enum pool_class class, unsigned priority,
 
 void post_tasks(unsigned first, unsigned n)
 {
-    enum pool_class class = POOL_CPU;
+    enum pool_class class = tasks[first].job.class;
 
     for (unsigned i = first; i < first + n; i++) {
-        if (tasks[i].job.class == POOL_BLOCKING)
+        if (tasks[i].job.class != class)
             class = POOL_BLOCKING;
         if (i > first)
             tasks[i].job.posted = &tasks[i - 1].job;

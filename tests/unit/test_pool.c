@@ -633,7 +633,7 @@ static unsigned beyond; /* pool.lock */
 
 static bool count_beyond(struct pool *p, struct pool_job *job)
 {
-    if (job->class == POOL_CPU && count(p->cpu_busy) >= 2)
+    if (job->class == POOL_CPU && count(p->share[POOL_CPU].busy) >= 2)
         beyond++;
     return true;
 }
@@ -669,15 +669,17 @@ END_TEST
 
 /* "if none was started for a while (the running ones are stuck after all) it
  * runs one itself": here all are stuck until all of them run. */
-START_TEST(the_watch_rescues_cpu_jobs)
+START_TEST(the_watch_rescues_limited_jobs)
 {
     enum { N = 12 };
+    enum pool_class class = _i ? POOL_STARTED : POOL_CPU;
 
     open_pool(&plain_hooks, N, 1, LONG_MS);
+    atomic_store(&pool.share[POOL_STARTED].limit, 1);
     for (unsigned round = 0; round < 3; round++) {
         expect(N);
         for (unsigned i = 0; i < N; i++)
-            set_task(i, POOL_CPU, 0, meet);
+            set_task(i, class, 0, meet);
         if (round == 1) {
             for (unsigned i = 0; i < N; i++)
                 post_task(&tasks[i]);
@@ -687,7 +689,7 @@ START_TEST(the_watch_rescues_cpu_jobs)
         await_n(&over, N);
     }
     ck_assert(all_asleep(N));
-    ck_assert_uint_eq(count(pool.cpu_busy), 0);
+    ck_assert_uint_eq(count(pool.share[class].busy), 0);
     ck_assert(!atomic_load_explicit(&pool.watched, memory_order_relaxed));
     pool__destroy(&pool);
 }
@@ -856,7 +858,7 @@ Suite *pool_suite(void)
     tcase_add_test(order, withdrawing_races_with_workers);
     tcase_add_test(classes, cpu_jobs_wait_at_their_limit);
     tcase_add_test(classes, cpu_jobs_keep_to_their_limit);
-    tcase_add_test(classes, the_watch_rescues_cpu_jobs);
+    tcase_add_loop_test(classes, the_watch_rescues_limited_jobs, 0, 2);
     tcase_add_test(classes, the_watch_is_replaced);
     tcase_add_test(bounds, resize_lets_more_run);
     tcase_add_test(bounds, resize_ends_threads);

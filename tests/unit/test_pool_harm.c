@@ -232,7 +232,7 @@ static void end_threads(void (*body)(struct task *task), unsigned max_threads)
     }
     ck_assert_uint_le(pool__stats(&pool).threads_max, max_threads);
     pool__destroy(&pool);
-    ck_assert_uint_eq(count(pool.cpu_busy), 0);
+    ck_assert_uint_eq(count(pool.share[POOL_CPU].busy), 0);
     ck_assert_uint_eq(count(pool.searching), 0);
     ck_assert_uint_eq(count(pool.reserve), max_threads);
     ck_assert_uint_eq(pool.stats.threads, 0);
@@ -317,7 +317,7 @@ START_TEST(a_job_may_end_its_poster)
     pthread_join(thread, &result);
     ck_assert_ptr_null(result);
     ck_assert(all_ran_once(4));
-    ck_assert_uint_eq(count(pool.cpu_busy), 0);
+    ck_assert_uint_eq(count(pool.share[POOL_CPU].busy), 0);
     pool__destroy(&pool);
 }
 END_TEST

@@ -15,7 +15,7 @@ static struct spin spin;
 static void compute(unsigned workers)
 {
     pool.spin_ns = SECOND_NS;
-    atomic_store(&pool.cpu_busy, workers);
+    atomic_store(&pool.share[POOL_CPU].busy, workers);
 }
 
 static bool begins(void)

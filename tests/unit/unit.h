@@ -15,6 +15,7 @@ Suite *park_suite(void);
 Suite *pool_suite(void);
 Suite *slab_suite(void);
 Suite *spin_suite(void);
+Suite *tuner_suite(void);
 
 /* sem_wait() that signals do not end. */
 void await(sem_t *sem);
