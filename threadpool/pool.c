@@ -88,8 +88,10 @@ void pool__init(struct pool *pool, const struct pool_config *config)
     pool->stack = config->stack;
     pool->max_threads = config->max_threads;
     tuner__init(&pool->tuner, STARTED_LIMIT, config->max_threads);
-    pool->share[POOL_CPU].limit = config->cpu_limit ? config->cpu_limit : UINT_MAX;
-    pool->share[POOL_STARTED].limit = pool->tuner.limit;
+    atomic_store_explicit(&pool->share[POOL_CPU].limit,
+                          config->cpu_limit ? config->cpu_limit : UINT_MAX, memory_order_relaxed);
+    atomic_store_explicit(&pool->share[POOL_STARTED].limit, pool->tuner.limit,
+                          memory_order_relaxed);
     pool->idle_ns = (int64_t)config->idle_ms * 1000000;
     pool->spin_ns = pool__cpus() > 1 ? (int64_t)config->spin_us * 1000 : 0;
     atomic_store_explicit(&pool->reserve, config->max_threads, memory_order_relaxed);

@@ -336,6 +336,8 @@ START_TEST(a_child_has_none)
         nothing_left();
         _exit(0);
     }
+    if (pid < 0 && errno == ENOSYS)
+        SKIP("no such way to fork here");
     ck_assert_int_eq(status_of(pid), 0);
     ck_assert_int_eq(aio_waitcomplete(&found, NULL), 1);
     ck_assert_ptr_eq(found, &over);
