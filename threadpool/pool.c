@@ -36,6 +36,7 @@
  */
 #include "pool.h"
 #include "probes.h"
+#include "spin_score.h"
 #include "os/thread.h"
 
 #include <limits.h>
@@ -161,12 +162,12 @@ static struct pool_job *first_of(struct pool *pool, int class)
     return queue_entry(queue_first(q), struct pool_job, node);
 }
 
-/* [lock] */
+/* May one more of the class run?  seq_cst: for posters, see the handshake above. */
 static bool is_allowed(const struct pool *pool, int class)
 {
     const struct pool_share *share = &pool->share[class];
 
-    return class >= POOL_LIMITED || atomic_load_explicit(&share->busy, memory_order_relaxed) <
+    return class >= POOL_LIMITED || atomic_load_explicit(&share->busy, memory_order_seq_cst) <
                                         atomic_load_explicit(&share->limit, memory_order_relaxed);
 }
 
@@ -422,10 +423,7 @@ static bool needs_wake(struct pool *pool, enum pool_class class)
         return false;
     if (atomic_load_explicit(&pool->reserve, memory_order_seq_cst) == 0)
         return false;
-    return class >= POOL_LIMITED ||
-           atomic_load_explicit(&pool->share[class].busy, memory_order_seq_cst) <
-               atomic_load_explicit(&pool->share[class].limit, memory_order_relaxed) ||
-           !atomic_load_explicit(&pool->watched, memory_order_seq_cst);
+    return is_allowed(pool, class) || !atomic_load_explicit(&pool->watched, memory_order_seq_cst);
 }
 
 /* See to it that a worker looks at the inbox.  False: there is work, but no thread. */
@@ -770,29 +768,6 @@ static bool may_end(struct pool *pool)
            atomic_load_explicit(&pool->held, memory_order_relaxed) == 0;
 }
 
-/* Spins that failed make the next ones rarer, those that paid more frequent. */
-enum { SPIN_PAID = 4, SPIN_MAX = 32, SPIN_PAUSE = -64 };
-
-/* [lock] Is it worth a try?  When it has not paid for long, now and then. */
-static bool spin_wanted(struct pool *pool)
-{
-    if (pool->spin_ns == 0 || pool->spinning)
-        return false;
-    if (pool->spin_score < 0)
-        pool->spin_score++;
-    return pool->spin_score >= 0;
-}
-
-/* [lock] */
-static void score_spin(struct pool *pool, bool paid)
-{
-    pool->spin_score += paid ? SPIN_PAID : -1;
-    if (pool->spin_score > SPIN_MAX)
-        pool->spin_score = SPIN_MAX;
-    if (pool->spin_score < 0)
-        pool->spin_score = SPIN_PAUSE;
-}
-
 /*
  * [lock, released meanwhile] Look for work for a moment before going to sleep:
  * where jobs keep coming, being woken costs the poster and the job more than
@@ -802,7 +777,7 @@ static bool spin(struct pool *pool, struct pool_worker *w)
 {
     bool found = false;
 
-    if (!spin_wanted(pool))
+    if (pool->spin_ns == 0 || pool->spinning || !spin_score__wanted(&pool->spin_score))
         return false;
     pool->spinning = true;
     set_searching(pool, w, true);
@@ -812,7 +787,7 @@ static bool spin(struct pool *pool, struct pool_worker *w)
             sched_yield();
     pthread_mutex_lock(&pool->lock);
     pool->spinning = false;
-    score_spin(pool, found);
+    spin_score__count(&pool->spin_score, found);
     /* Others may have taken what was in the inbox to the ready queues, and have
      * left it there to us, who are searching; and pool__destroy() wakes only those
      * who are asleep by then. */

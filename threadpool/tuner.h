@@ -5,9 +5,9 @@
  * The time that a number of jobs takes is compared with what as many took before,
  * under half the limit or twice it.  Twice as many have to be faster by a third, half
  * as many may lose an eighth: what jobs of the one kind gain or lose is about a half,
- * those of the other next to nothing, and neighbours make all of it vary.  Jobs are compared only while more of them
- * wait: else it is the poster who sets the pace.  What has not paid is tried again
- * ever more rarely.  A step is a factor of two, so a job that sleeps where others
+ * those of the other next to nothing, and neighbours make all of it vary.  Jobs are
+ * compared only while more of them wait: else it is the poster who sets the pace.
+ * What has not paid is tried again ever more rarely.  A step is a factor of two, so a job that sleeps where others
  * compute, or the other way round, is found out within some thousand jobs.
  *
  * Pure arithmetic, without a clock; the caller has a lock.

@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "spin.h"
+#include "spin_score.h"
 #include "os/thread.h"
 
 #include <sched.h>
 
-/* One that pays makes up for so many that do not; after those it rests for so many
- * waits. */
-enum { PAID = 4, MOST = 32, REST = -64 };
-
-static _Thread_local int score; /* its sign says whether to */
+static _Thread_local int score;
 
 bool spin__begin(struct spin *spin, struct pool *pool, int64_t deadline_ns)
 {
     int64_t ns = pool__worth_looking_ns(pool);
 
-    if (ns == 0)
+    if (ns == 0 || !spin_score__wanted(&score))
         return false;
-    if (score < 0) {
-        score++;
-        return false;
-    }
     spin->end_ns = pool__now_ns() + ns;
     if (spin->end_ns > deadline_ns)
         spin->end_ns = deadline_ns;
@@ -36,9 +29,5 @@ bool spin__goes_on(const struct spin *spin)
 
 void spin__end(bool paid)
 {
-    score += paid ? PAID : -1;
-    if (score > MOST)
-        score = MOST;
-    if (score < 0)
-        score = REST;
+    spin_score__count(&score, paid);
 }

@@ -13,8 +13,8 @@
 #define _GNU_SOURCE
 #include "descriptor.h"
 #include "engine.h"
+#include "next.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -76,21 +76,14 @@ static int (*libc_dup2)(int fd, int onto);
 static int (*libc_dup3)(int fd, int onto, int flags);
 static int (*libc_close_range)(unsigned first, unsigned last, int flags);
 
-static void find(const char *name, void *function, size_t nbytes)
-{
-    void *symbol = dlsym(RTLD_NEXT, name);
-
-    memcpy(function, &symbol, nbytes);
-}
-
 __attribute__((constructor)) static void find_libc(void)
 {
-    find("fclose", &libc_fclose, sizeof libc_fclose);
-    find("shutdown", &libc_shutdown, sizeof libc_shutdown);
-    find("dup2", &libc_dup2, sizeof libc_dup2);
-    find("dup3", &libc_dup3, sizeof libc_dup3);
-    find("close_range", &libc_close_range, sizeof libc_close_range);
-    find("close", &libc_close, sizeof libc_close); /* the last: see below */
+    find_next("fclose", &libc_fclose, sizeof libc_fclose);
+    find_next("shutdown", &libc_shutdown, sizeof libc_shutdown);
+    find_next("dup2", &libc_dup2, sizeof libc_dup2);
+    find_next("dup3", &libc_dup3, sizeof libc_dup3);
+    find_next("close_range", &libc_close_range, sizeof libc_close_range);
+    find_next("close", &libc_close, sizeof libc_close); /* the last: see below */
     pin__closings_are_told();
 }
 

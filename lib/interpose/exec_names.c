@@ -9,14 +9,13 @@
  * main() as dlsym() may allocate.
  */
 #define _GNU_SOURCE
+#include "next.h"
 #include "process.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,9 +27,7 @@ static search_function *libc_execvpe;
 
 __attribute__((constructor)) static void find_libc(void)
 {
-    void *symbol = dlsym(RTLD_NEXT, "execvpe");
-
-    memcpy(&libc_execvpe, &symbol, sizeof libc_execvpe);
+    find_next("execvpe", &libc_execvpe, sizeof libc_execvpe);
 }
 
 static int execute(const char *path, char *const argv[], char *const envp[])

@@ -5,12 +5,11 @@
  * calls it.
  */
 #define _GNU_SOURCE
+#include "next.h"
 #include "process.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,9 +26,8 @@ static _Noreturn void leave(int status)
 PUBLIC int daemon(int nochdir, int noclose)
 {
     int (*libc_daemon)(int, int);
-    void *symbol = dlsym(RTLD_NEXT, "daemon");
 
-    memcpy(&libc_daemon, &symbol, sizeof libc_daemon);
+    find_next("daemon", &libc_daemon, sizeof libc_daemon);
     if (!libc_daemon) {
         errno = ENOSYS;
         return -1;

@@ -304,19 +304,19 @@ void context__keep(struct context *c)
     atomic_fetch_add_explicit(&c->life, 1, memory_order_relaxed);
 }
 
-bool context__request_begin(struct context *c)
+void context__request_add(struct context *c)
 {
     /* seq_cst: pairs with context__kill() and the look at `requests` after it. */
     atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
+}
+
+bool context__request_begin(struct context *c)
+{
+    context__request_add(c);
     if (context__alive(c))
         return true;
     context__request_over(c);
     return false;
-}
-
-void context__request_add(struct context *c)
-{
-    atomic_fetch_add_explicit(&c->requests, 1, memory_order_seq_cst);
 }
 
 void context__request_over(struct context *c)

@@ -239,8 +239,9 @@ static int check_operation(const struct iocb_checker *checker, const struct linu
 
 /*
  * Most of what comes: a read of what is in the page cache, from a descriptor that
- * has been read so before, and not been closed since by a way that we see.  If there is nothing to complain of, nobody can tell that
- * its flags were not asked for; if there is, all of it is checked, in order.
+ * has been read so before, and not been closed since by a way that we see.  If there
+ * is nothing to complain of, nobody can tell that its flags were not asked for; if
+ * there is, all of it is checked, in order.
  */
 static ssize_t try_read(const struct linux_iocb *iocb, struct submission *s)
 {

@@ -129,7 +129,7 @@ static __attribute__((noinline)) bool look(uintptr_t at, size_t nbytes, bool wri
     while (at < end) {
         if (!page_good(at, write))
             return false;
-        at = (at & ~(PAGE_BYTES - 1)) + PAGE_BYTES;
+        at = user__page_end(at);
         if (at == 0)
             break;
     }
