@@ -393,13 +393,17 @@ END_TEST
 static pid_t forked;
 static int handlers_way, fork_error;
 
+/* The interrupted call may not change errno, so neither may this. */
 static void fork_once(int signo)
 {
+    const int before = errno;
+
     (void)signo;
     if (forked < 0) {
         forked = fork_by(handlers_way);
         fork_error = errno;
     }
+    errno = before;
 }
 
 /*
