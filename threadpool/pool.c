@@ -123,12 +123,6 @@ static void count_reserve(struct pool *pool, unsigned idle_change)
     atomic_fetch_add_explicit(&pool->reserve, idle_change, memory_order_seq_cst);
 }
 
-/* [lock] For threads and max_threads, which the lock guards, 0 is exact. */
-static bool is_searched(struct pool *pool)
-{
-    return atomic_load_explicit(&pool->searching, memory_order_relaxed) > 0;
-}
-
 /* ---- the ready queues ---------------------------------------------------- */
 
 static void link_ready(struct pool *pool, struct pool_job *job)
@@ -360,7 +354,7 @@ static bool work_left(struct pool *pool)
  */
 static bool worker_wanted(struct pool *pool)
 {
-    if (is_searched(pool))
+    if (pool__is_searched(pool))
         return false;
     if (work_left(pool))
         return true;
@@ -537,7 +531,7 @@ bool pool__call_attention(struct pool *pool)
     pthread_mutex_lock(&pool->lock);
     heard = pool->stats.threads > 0;
     pool->attention = heard;
-    if (heard && !is_searched(pool))
+    if (heard && !pool__is_searched(pool))
         rouse(pool, &errand, false);
     pthread_mutex_unlock(&pool->lock);
     run_errand(pool, &errand);
@@ -611,7 +605,7 @@ void pool__requeue(struct pool *pool, struct pool_job *job)
     if (!pool__is_queued(job) && pool__has_arrived(job))
         link_ready(pool, job);
     /* Busy workers will look; without any, nobody would. */
-    if (!is_searched(pool))
+    if (!pool__is_searched(pool))
         rouse(pool, &errand, pool->stats.threads == 0);
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand);

@@ -308,6 +308,13 @@ static inline bool pool__has_reserve(struct pool *pool)
     return atomic_load_explicit(&pool->reserve, memory_order_relaxed) != 0;
 }
 
+/* Is a worker awake that looks for what is posted now?  A hint, and exact under the
+ * lock. */
+static inline bool pool__is_searched(struct pool *pool)
+{
+    return atomic_load_explicit(&pool->searching, memory_order_relaxed) > 0;
+}
+
 /* For how many nanoseconds is it worth looking for the end of a POOL_CPU job before
  * sleeping?  0: none is running, or there is no CPU to look from.  A hint. */
 static inline int64_t pool__worth_looking_ns(struct pool *pool)

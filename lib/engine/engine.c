@@ -10,6 +10,7 @@
 #include "positioned.h"
 #include "probes.h"
 #include "report.h"
+#include "spread.h"
 #include "stats.h"
 #include "stream.h"
 #include "vector.h"
@@ -70,6 +71,7 @@ static void make_pools(void)
     };
     pool__init(&engine__io, &config);
     notify__init(settings->idle_ms);
+    spread__init(settings->threads, settings->idle_ms);
 }
 
 static void reset(void)
@@ -394,25 +396,48 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
     return result;
 }
 
-ssize_t engine__read_known(struct submission *s)
+/* Of a read that is over at once, all that is counted. */
+static ssize_t count_read(const struct operation *op, int64_t began_ns, ssize_t result)
 {
-    struct operation *op = &s->operation;
-    ssize_t result;
-
-    engine__pool();
-    if (!may_inline(s))
-        return OPERATION_PENDING;
-    s->began_ns = completion__began(op);
-    result = operation__read_known(op);
     if (result == OPERATION_PENDING)
         return result;
     PROBE4(submit, op->kind, op->fd, op->nbytes, op->offset);
     count_inline(op, result);
     uaio__count(STAT_READS);
     uaio__count_descriptor(op->fd);
-    completion__ended(op, s->began_ns, result);
+    completion__ended(op, began_ns, result);
     PROBE4(complete, op->kind, op->fd, result, NULL);
-    return count_over(s, result);
+    uaio__count_result(result);
+    return result;
+}
+
+ssize_t engine__read_known(struct submission *s)
+{
+    struct operation *op = &s->operation;
+
+    engine__pool();
+    if (!may_inline(s))
+        return OPERATION_PENDING;
+    s->began_ns = completion__began(op);
+    return count_read(op, s->began_ns, operation__read_known(op));
+}
+
+static ssize_t read_and_count(struct operation *op)
+{
+    int64_t began_ns = completion__began(op);
+
+    return count_read(op, began_ns, operation__read_cached(op));
+}
+
+void engine__read_cached(struct cached_read *reads, unsigned n)
+{
+    engine__pool();
+    spread__reads(reads, n, read_and_count);
+}
+
+bool engine__reads_inline(void)
+{
+    return uaio__config()->inline_reads;
 }
 
 void engine__add(struct batch *batch, struct request *r)

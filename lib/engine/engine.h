@@ -15,6 +15,7 @@
 #include "operation.h"
 #include "readiness.h"
 #include "request.h"
+#include "spread.h"
 #include "wait.h"
 
 /* May a read be tried in the submitting thread? */
@@ -65,6 +66,16 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
  * or OPERATION_PENDING.  The caller cannot be cancelled.
  */
 ssize_t engine__read_known(struct submission *s);
+
+/*
+ * The same for several of one submission, some of them in another thread meanwhile
+ * (spread.h), and of descriptors that the caller knows not to be O_DIRECT.  What is
+ * still pending is to be prepared.
+ */
+void engine__read_cached(struct cached_read *reads, unsigned n);
+
+/* Is that wanted? */
+bool engine__reads_inline(void);
 
 /* Add a prepared request to those that engine__post() starts. */
 void engine__add(struct batch *batch, struct request *r);

@@ -98,6 +98,11 @@ static bool may_be_cached(const struct operation *op)
            op->offset >= 0 && !offset_overflows(op) && !uaio__never_waits(op->flags);
 }
 
+ssize_t operation__read_cached(struct operation *op)
+{
+    return may_be_cached(op) ? read_cached(op) : OPERATION_PENDING;
+}
+
 ssize_t operation__read_known(struct operation *op)
 {
     return may_be_cached(op) && descriptor__take_cached(op->fd) ? read_cached(op)

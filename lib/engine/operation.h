@@ -101,6 +101,9 @@ ssize_t operation__prepare(struct operation *op, int status, bool may_inline, bo
  */
 ssize_t operation__read_known(struct operation *op);
 
+/* The same of a number that is known, or has just been asked, not to be O_DIRECT. */
+ssize_t operation__read_cached(struct operation *op);
+
 /* Prepare a sync that is a barrier: 0, or -EBADF if the descriptor is not open. */
 int operation__prepare_sync(struct operation *op);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "iocb.h"
-#include "context.h"
+#include "descriptor.h"
 #include "io_priority.h"
 #include "kernel.h"
 #include "pin.h"
@@ -237,6 +237,20 @@ static int check_operation(const struct iocb_checker *checker, const struct linu
     }
 }
 
+/* Of no interest here: what is wrong with it.  With one segment a read is as without any. */
+static bool set_plain_read(const struct linux_iocb *iocb, struct operation *op)
+{
+    bool vectored = iocb->opcode == IOCB_PREADV && iocb->nbytes == 1;
+
+    if ((!vectored && iocb->opcode != IOCB_PREAD) || iocb->rw_flags)
+        return false;
+    op->kind = OPERATION_READ;
+    op->fd = (int)iocb->fildes;
+    op->offset = iocb->offset;
+    return (vectored ? set_vector(op, (const struct iovec *)(uintptr_t)iocb->buf, 1)
+                     : set_buffer(op, iocb->buf, iocb->nbytes)) == 0;
+}
+
 /*
  * Most of what comes: a read of what is in the page cache, from a descriptor that
  * has been read so before, and not been closed since by a way that we see.  If there
@@ -245,21 +259,49 @@ static int check_operation(const struct iocb_checker *checker, const struct linu
  */
 static ssize_t try_read(const struct linux_iocb *iocb, struct submission *s)
 {
-    if (iocb->opcode != IOCB_PREAD || iocb->flags || iocb->rw_flags || !pin__hears_of_closings())
-        return OPERATION_PENDING;
-    s->operation.kind = OPERATION_READ;
-    s->operation.fd = (int)iocb->fildes;
-    s->operation.offset = iocb->offset;
-    if (set_buffer(&s->operation, iocb->buf, iocb->nbytes) < 0)
+    if (s->operation.tried || iocb->flags || !pin__hears_of_closings() ||
+        !set_plain_read(iocb, &s->operation))
         return OPERATION_PENDING;
     return engine__read_known(s);
+}
+
+static void *key_of(void *user)
+{
+    return (char *)user + offsetof(struct linux_iocb, key); /* all may be misaligned */
+}
+
+/* Not O_DIRECT: as in engine/descriptor.h, or for the iocbs of one call. */
+static bool is_buffered(struct iocb_checker *checker, int fd)
+{
+    if (fd != checker->fd && pin__hears_of_closings() && descriptor__take_cached(fd))
+        return true;
+    return check_file(checker, fd) == 0 && !(checker->status & O_DIRECT);
+}
+
+bool iocb__is_cached_read(struct iocb_checker *checker, void *user, const struct linux_iocb *iocb,
+                          struct operation *op, struct resfd *resfd)
+{
+    bool tells = iocb->flags & IOCB_RESFD;
+
+    if (iocb->flags & ~(uint32_t)IOCB_RESFD || !set_plain_read(iocb, op) ||
+        !user__writable(key_of(user), sizeof iocb->key) || !is_buffered(checker, op->fd) ||
+        (tells && check_eventfd(checker, (int)iocb->resfd) < 0))
+        return false;
+    *resfd = (struct resfd){tells ? (int)iocb->resfd : -1, tells && checker->resfd_waits};
+    return true;
+}
+
+struct linux_event iocb__has_read(void *user, uint64_t data, ssize_t result)
+{
+    memset(key_of(user), 0, sizeof(uint32_t));
+    return (struct linux_event){data, (uintptr_t)user, (int64_t)result, 0};
 }
 
 int iocb__check(struct iocb_checker *checker, void *user, const struct linux_iocb *iocb,
                 struct submission *s, int64_t *result)
 {
     struct completion *completion = (struct completion *)(void *)s->face_data;
-    void *key = (char *)user + offsetof(struct linux_iocb, key); /* all may be misaligned */
+    void *key = key_of(user);
     bool key_writable = user__writable(key, sizeof iocb->key);
     int err;
 

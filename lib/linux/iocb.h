@@ -6,6 +6,7 @@
 #define UAIO_LINUX_IOCB_H
 
 #include "abi.h"
+#include "context.h"
 #include "engine.h"
 
 /* What was found out about the descriptors of the iocb before. */
@@ -18,6 +19,16 @@ struct iocb_checker {
 
 /* Copy the program's iocb: 0 or -EFAULT, -EINVAL. */
 int iocb__read(const void *user, struct linux_iocb *iocb);
+
+/*
+ * Is it a read that may be tried at once, and to which there is nothing else?  Then
+ * the operation is filled in, and who is told.  False says nothing: iocb__check() does.
+ */
+bool iocb__is_cached_read(struct iocb_checker *checker, void *user, const struct linux_iocb *iocb,
+                          struct operation *op, struct resfd *resfd);
+
+/* It has been read: the event, and what the kernel leaves in the program's iocb. */
+struct linux_event iocb__has_read(void *user, uint64_t data, ssize_t result);
 
 #define IOCB_OVER 1
 

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * io_submit(): one iocb after the other, in the kernel's order of checks, up to
- * the first that fails.
- *
- * What is known of a descriptor (its flags, that it is an eventfd) is asked
- * once for a run of iocbs that use the same: within one call nobody can tell.
- */
+/* io_submit(): one iocb, in the kernel's order of checks. */
 #define _GNU_SOURCE
 #include "context.h"
 #include "engine.h"
 #include "iocb.h"
-#include "linux.h"
-#include "native.h"
 #include "pin.h"
 #include "waiting.h"
 #include "ring.h"
 #include "submit.h"
-#include "user_memory.h"
 #include "os/thread.h"
 
 #include <errno.h>
@@ -281,27 +272,19 @@ static int start(struct context *c, struct submission *s, struct batch *batch,
     return err;
 }
 
-/* 0: accepted.  A slot and the context are kept for it. */
-static int submit_one(struct context *c, struct iocb_checker *checker, void *user,
-                      struct batch *batch)
+int submit__reserved(struct context *c, struct iocb_checker *checker, void *user,
+                     const struct linux_iocb *iocb, const struct operation *tried,
+                     struct batch *batch)
 {
     struct submission s = {.notice = {.kind = NOTICE_NONE}};
     struct completion *completion = (struct completion *)(void *)s.face_data;
     struct outcome outcome = {.request = NULL};
-    struct linux_iocb iocb;
     struct resfd resfd;
     int err;
 
-    err = iocb__read(user, &iocb);
-    if (err)
-        return err;
-    if (!ring__reserve(c))
-        return -EAGAIN;
-    if (!context__alive(c)) {
-        ring__unreserve(c);
-        return -EINVAL;
-    }
-    err = iocb__check(checker, user, &iocb, &s, &outcome.event.res);
+    if (tried)
+        s.operation = *tried;
+    err = iocb__check(checker, user, iocb, &s, &outcome.event.res);
     resfd = (struct resfd){completion->resfd, completion->resfd_waits};
     if (err == IOCB_OVER)
         outcome.event =
@@ -317,62 +300,18 @@ static int submit_one(struct context *c, struct iocb_checker *checker, void *use
     return 0;
 }
 
-/* One of the program's pointers to iocbs, which may lie anywhere.  *checked: where
- * the page ends that was found good. */
-static int read_pointer(void *const *iocbpp, long n, uintptr_t *checked, void **iocb)
+int submit__one(struct context *c, struct iocb_checker *checker, void *user, struct batch *batch)
 {
-    /* Not &iocbpp[n]: there may be no such array. */
-    uintptr_t at = (uintptr_t)iocbpp + (size_t)n * sizeof *iocb;
+    struct linux_iocb iocb;
+    int err = iocb__read(user, &iocb);
 
-    if (at + sizeof *iocb > *checked && !user__readable((const void *)at, sizeof *iocb))
-        return -EFAULT;
-    *checked = user__page_end(at);
-    memcpy(iocb, (const void *)at, sizeof *iocb);
-    return 0;
-}
-
-/* All that is done within the call counts as one request, or io_destroy() would not
- * wait for it. */
-static long submit_all(struct context *c, long nr, void *const *iocbpp)
-{
-    struct iocb_checker checker = {.fd = -1, .resfd = -1};
-    struct batch batch = {0};
-    uintptr_t checked = 0;
-    long n;
-    int err = 0;
-
-    if (!context__request_begin(c))
+    if (err)
+        return err;
+    if (!ring__reserve(c))
+        return -EAGAIN;
+    if (!context__alive(c)) {
+        ring__unreserve(c);
         return -EINVAL;
-
-    for (n = 0; n < nr; n++) {
-        void *iocb;
-        err = read_pointer(iocbpp, n, &checked, &iocb);
-        if (err == 0)
-            err = submit_one(c, &checker, iocb, &batch);
-        if (err)
-            break;
     }
-    engine__post(&batch);
-    context__request_over(c);
-    return n > 0 ? n : err;
-}
-
-long linux__submit(unsigned long ctx, long nr, void *const *iocbpp)
-{
-    struct context *c;
-    long n = -EINVAL;
-    int saved = errno, cancel;
-
-    if (nr < 0)
-        return -EINVAL;
-    c = context__get(ctx);
-    if (!c)
-        return native__serves(ctx) ? native__submit(ctx, nr, iocbpp) : -EINVAL;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    if (context__accessible(c))
-        n = submit_all(c, nr < (long)c->nr ? nr : (long)c->nr, iocbpp);
-    context__put(c);
-    pthread_setcancelstate(cancel, &(int){0});
-    errno = saved;
-    return n;
+    return submit__reserved(c, checker, user, &iocb, NULL, batch);
 }

@@ -276,6 +276,7 @@ Suite *cancel_suite(void);
 Suite *ring_suite(void);
 Suite *resfd_suite(void);
 Suite *badinput_suite(void);
+Suite *batch_suite(void);
 Suite *fork_suite(void);
 Suite *threads_suite(void);
 Suite *streams_suite(void);

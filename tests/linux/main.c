@@ -45,6 +45,7 @@ int main(void)
     srunner_add_suite(runner, ring_suite());
     srunner_add_suite(runner, resfd_suite());
     srunner_add_suite(runner, badinput_suite());
+    srunner_add_suite(runner, batch_suite());
     srunner_add_suite(runner, fork_suite());
     srunner_add_suite(runner, threads_suite());
     srunner_add_suite(runner, streams_suite());

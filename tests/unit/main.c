@@ -48,6 +48,7 @@ int main(void)
     srunner_add_suite(runner, pool_suite());
     srunner_add_suite(runner, slab_suite());
     srunner_add_suite(runner, spin_suite());
+    srunner_add_suite(runner, spread_suite());
     srunner_add_suite(runner, tuner_suite());
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -12,6 +12,7 @@
 
 Suite *queue_suite(void);
 Suite *park_suite(void);
+Suite *spread_suite(void);
 Suite *pool_suite(void);
 Suite *slab_suite(void);
 Suite *spin_suite(void);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* spread.h: each read is performed once, by whoever comes first, and all are over. */
+#include "unit.h"
+
+#include "spread.h"
+#include "os/thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define MANY 64
+
+static struct cached_read reads[MANY];
+static pthread_t submitter;
+static atomic_int times[MANY], by_others, by_submitter;
+static sem_t first_by_other, all_others_done;
+
+static size_t performed(struct operation *op)
+{
+    size_t i = (size_t)op->offset;
+
+    atomic_fetch_add(&times[i], 1);
+    atomic_fetch_add(pthread_equal(pthread_self(), submitter) ? &by_submitter : &by_others, 1);
+    return i;
+}
+
+static void prepare(void)
+{
+    submitter = pthread_self();
+    atomic_store(&by_others, 0);
+    atomic_store(&by_submitter, 0);
+    for (int i = 0; i < MANY; i++) {
+        reads[i] = (struct cached_read){.operation = {.offset = i}, .result = -1};
+        atomic_store(&times[i], 0);
+    }
+}
+
+static void each_was_performed_once(int n)
+{
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(atomic_load(&times[i]), i < n);
+        ck_assert_int_eq((int)reads[i].result, i < n ? 100 + i : -1);
+    }
+    ck_assert_int_eq(atomic_load(&by_submitter) + atomic_load(&by_others), n);
+}
+
+static ssize_t perform(struct operation *op)
+{
+    return (ssize_t)performed(op) + 100;
+}
+
+START_TEST(few_are_the_submitters_own)
+{
+    spread__init(4, 1000);
+    for (int n = 0; n < (int)SPREAD_MIN; n++) {
+        prepare();
+        spread__reads(reads, (unsigned)n, perform);
+        each_was_performed_once(n);
+        ck_assert_int_eq(atomic_load(&by_others), 0);
+    }
+}
+END_TEST
+
+START_TEST(each_once)
+{
+    spread__init(4, 1000);
+    for (int round = 0; round < 20000; round++) {
+        int n = round % (MANY + 1);
+        prepare();
+        spread__reads(reads, (unsigned)n, perform);
+        each_was_performed_once(n);
+    }
+}
+END_TEST
+
+START_TEST(without_threads_it_is_all_the_submitters)
+{
+    spread__init(0, 1000);
+    prepare();
+    spread__reads(reads, MANY, perform);
+    each_was_performed_once(MANY);
+    ck_assert_int_eq(atomic_load(&by_others), 0);
+}
+END_TEST
+
+/* The submitter's first ends when somebody else has performed one. */
+static ssize_t perform_if_assisted(struct operation *op)
+{
+    bool others = !pthread_equal(pthread_self(), submitter);
+
+    if (others && atomic_load(&by_others) == 0)
+        sem_post(&first_by_other);
+    else if (!others && atomic_load(&by_submitter) == 0)
+        await(&first_by_other);
+    return perform(op);
+}
+
+/* Off the main thread, so without assertions. */
+static void *submit_all(void *perform_one)
+{
+    prepare();
+    spread__reads(reads, MANY, *(spread__perform **)perform_one);
+    return NULL;
+}
+
+/* A new thread has no experience, and asks. */
+static void submit_from_a_new_thread(spread__perform *perform_one)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, submit_all, &perform_one), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    each_was_performed_once(MANY);
+}
+
+START_TEST(somebody_helps)
+{
+    if (pool__cpus() < 2)
+        return;
+    spread__init(4, 1000);
+    for (int round = 0; round < 100; round++) {
+        sem_init(&first_by_other, 0, 0);
+        submit_from_a_new_thread(perform_if_assisted);
+        ck_assert_int_gt(atomic_load(&by_others), 0);
+    }
+}
+END_TEST
+
+/* And somebody else's first ends when all the rest are over. */
+static ssize_t perform_to_the_end(struct operation *op)
+{
+    bool others = !pthread_equal(pthread_self(), submitter);
+    ssize_t result;
+
+    if (others && atomic_load(&by_others) == 0) {
+        sem_post(&first_by_other);
+        await(&all_others_done);
+    } else if (!others && atomic_load(&by_submitter) == 0) {
+        await(&first_by_other);
+    }
+    result = perform(op);
+    if (!others && atomic_load(&by_submitter) == MANY - 1)
+        sem_post(&all_others_done);
+    return result;
+}
+
+START_TEST(it_is_not_over_before_the_last)
+{
+    if (pool__cpus() < 2)
+        return;
+    spread__init(4, 1000);
+    for (int round = 0; round < 100; round++) {
+        sem_init(&first_by_other, 0, 0);
+        sem_init(&all_others_done, 0, 0);
+        submit_from_a_new_thread(perform_to_the_end);
+        ck_assert_int_eq(atomic_load(&by_others), 1);
+    }
+}
+END_TEST
+
+Suite *spread_suite(void)
+{
+    Suite *suite = suite_create("spread");
+    TCase *tc = add_case(suite, "spread");
+
+    tcase_add_test(tc, few_are_the_submitters_own);
+    tcase_add_test(tc, each_once);
+    tcase_add_test(tc, without_threads_it_is_all_the_submitters);
+    tcase_add_test(tc, somebody_helps);
+    tcase_add_test(tc, it_is_not_over_before_the_last);
+    return suite;
+}
