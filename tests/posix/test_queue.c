@@ -460,6 +460,8 @@ START_TEST(a_child_has_none_of_them)
         ck_assert_ptr_eq(found, &read_own);
         _exit(0);
     }
+    if (pid < 0 && errno == ENOSYS)
+        SKIP("no such way to fork here");
     ck_assert_int_eq(status_of(pid), 0);
     send_pattern(ends[1], 0);
     ck_assert_int_eq(uaio_waitcomplete(queue, &found, NULL), 1);
