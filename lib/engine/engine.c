@@ -399,27 +399,28 @@ ssize_t engine__prepare(struct submission *s, struct request **request, bool *re
 /* Of a read that is over at once, all that is counted. */
 static ssize_t count_read(const struct operation *op, int64_t began_ns, ssize_t result)
 {
-    if (result == OPERATION_PENDING)
+    if (result == OPERATION_PENDING) {
+        uaio__unsample(TIMED_READ, began_ns); /* it begins once more */
         return result;
+    }
     PROBE4(submit, op->kind, op->fd, op->nbytes, op->offset);
-    count_inline(op, result);
-    uaio__count(STAT_READS);
+    PROBE3(inline_hit, op->kind, op->fd, result);
+    uaio__count(STAT_READS_AT_ONCE);
     uaio__count_descriptor(op->fd);
     completion__ended(op, began_ns, result);
     PROBE4(complete, op->kind, op->fd, result, NULL);
-    uaio__count_result(result);
     return result;
 }
 
-ssize_t engine__read_known(struct submission *s)
+ssize_t engine__read_known(struct operation *op)
 {
-    struct operation *op = &s->operation;
+    int64_t began_ns;
 
     engine__pool();
-    if (!may_inline(s))
+    if (!uaio__settings->inline_reads)
         return OPERATION_PENDING;
-    s->began_ns = completion__began(op);
-    return count_read(op, s->began_ns, operation__read_known(op));
+    began_ns = completion__began(op);
+    return count_read(op, began_ns, operation__read_known(op));
 }
 
 static ssize_t read_and_count(struct operation *op)

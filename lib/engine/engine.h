@@ -60,12 +60,12 @@ struct batch {
 ssize_t engine__prepare(struct submission *s, struct request **request, bool *refused);
 
 /*
- * Before that, for a face that would have to ask the descriptor for its flags: a
- * read which nobody is notified of, if the page cache has it and what is known of
- * the number is enough (descriptor.h).  Its result, never an error, and it is over;
- * or OPERATION_PENDING.  The caller cannot be cancelled.
+ * Before that, and before there is a submission: a read which nobody is notified of,
+ * if the page cache has it and what is known of the number is enough (descriptor.h).
+ * Its result, never an error, and it is over; or OPERATION_PENDING, and the submission
+ * begins with the operation as it is.  The caller can be cancelled nowhere in it.
  */
-ssize_t engine__read_known(struct submission *s);
+ssize_t engine__read_known(struct operation *op);
 
 /*
  * The same for several of one submission, some of them in another thread meanwhile

@@ -30,11 +30,7 @@ void uaio__count_result(ssize_t result)
 
 uint64_t uaio__stat(enum counter counter)
 {
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < STATS_SHARDS; i++)
-        sum += atomic_load_explicit(&uaio__stats.shards[i].count[counter], memory_order_relaxed);
-    return sum;
+    return stats__sum(&uaio__stats, counter);
 }
 
 void uaio__stats_in_flight(unsigned n)

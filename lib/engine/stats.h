@@ -21,7 +21,9 @@
 #include <sys/types.h>
 
 enum counter {
-    STAT_READS, /* submitted, by kind ... */
+    STAT_READS_AT_ONCE, /* cached reads with nobody to notify: not counted in the three
+                           that they are part of, see stats__sum() */
+    STAT_READS,         /* submitted, by kind ... */
     STAT_WRITES,
     STAT_SYNCS,
     STAT_POLLS,
@@ -84,6 +86,22 @@ struct stats_thread {
 
 extern _Thread_local struct stats_thread uaio__stats_thread;
 
+/* Of all threads, in these statistics or a copy of them. */
+static inline uint64_t stats__sum(struct stats *stats, enum counter counter)
+{
+    bool with_those_at_once =
+        counter == STAT_READS || counter == STAT_COMPLETED || counter == STAT_INLINE_HITS;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < STATS_SHARDS; i++) {
+        _Atomic uint64_t *count = stats->shards[i].count;
+        sum += atomic_load_explicit(&count[counter], memory_order_relaxed);
+        if (with_those_at_once)
+            sum += atomic_load_explicit(&count[STAT_READS_AT_ONCE], memory_order_relaxed);
+    }
+    return sum;
+}
+
 _Atomic uint64_t *uaio__stats_choose_shard(void);
 
 static inline void uaio__count(enum counter counter)
@@ -114,6 +132,15 @@ int64_t uaio__sample_now(enum timed kind);
 static inline int64_t uaio__sample(enum timed kind)
 {
     return uaio__stats_thread.left[kind]-- > 0 ? 0 : uaio__sample_now(kind);
+}
+
+/* It did not begin after all: the next that does is timed if this one was to be. */
+static inline void uaio__unsample(enum timed kind, int64_t began_ns)
+{
+    if (began_ns)
+        uaio__stats_thread.left[kind] = 0;
+    else
+        uaio__stats_thread.left[kind]++;
 }
 
 /* One that began then has ended now. */

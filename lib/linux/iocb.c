@@ -262,7 +262,7 @@ static ssize_t try_read(const struct linux_iocb *iocb, struct submission *s)
     if (s->operation.tried || iocb->flags || !pin__hears_of_closings() ||
         !set_plain_read(iocb, &s->operation))
         return OPERATION_PENDING;
-    return engine__read_known(s);
+    return engine__read_known(&s->operation);
 }
 
 static void *key_of(void *user)

@@ -36,6 +36,12 @@ extern atomic_bool cq__collects_all;
 /* From now on they do.  No more than that: the library's settings are not read yet. */
 void cq__collect_all(void);
 
+/* Do they? */
+static inline bool cq__is_collecting(void)
+{
+    return atomic_load_explicit(&cq__collects_all, memory_order_relaxed);
+}
+
 /* What cq__join() does for those that are in a queue. */
 int cq__join_queue(struct submission *s, const struct sigevent *sigevent,
                    struct cq_record **record);
@@ -48,8 +54,7 @@ static inline int cq__join(struct submission *s, const struct sigevent *sigevent
                            struct cq_record **record)
 {
     *record = NULL;
-    if (sigevent->sigev_notify != UAIO_SIGEV_QUEUE &&
-        !atomic_load_explicit(&cq__collects_all, memory_order_relaxed))
+    if (sigevent->sigev_notify != UAIO_SIGEV_QUEUE && !cq__is_collecting())
         return 0;
     return cq__join_queue(s, sigevent, record);
 }
