@@ -63,27 +63,41 @@ static void find_out(void)
 
 /* ---- pages that were good -------------------------------------------------- */
 
-#define REMEMBERED 64u
+#define REMEMBERED 32u /* pairs: the pages of a stack, a heap and a ring often share a place */
 
-/* A page's address, and 1 if it can be written, too. */
-static _Thread_local uintptr_t pages[REMEMBERED];
+/* A page's address, and 1 if it can be written, too, the later found first. */
+struct known_pages {
+    uintptr_t page[2];
+};
 
-static uintptr_t *slot_of(uintptr_t page)
+static _Thread_local struct known_pages known[REMEMBERED];
+
+static struct known_pages *place_of(uintptr_t page)
 {
-    return &pages[(page >> PAGE_SHIFT) % REMEMBERED];
+    return &known[(page >> PAGE_SHIFT) % REMEMBERED];
+}
+
+static bool is_same(uintptr_t known_page, uintptr_t page, bool write)
+{
+    return known_page == (page | 1) || (!write && known_page == page);
 }
 
 static bool is_remembered(uintptr_t page, bool write)
 {
-    uintptr_t known = *slot_of(page);
+    const struct known_pages *place = place_of(page);
 
-    return page && (known == (page | 1) || (!write && known == page));
+    return page && (is_same(place->page[0], page, write) || is_same(place->page[1], page, write));
 }
 
 static void remember(uintptr_t page, bool write)
 {
-    if (!uaio__config()->strict)
-        *slot_of(page) = write ? page | 1 : page;
+    struct known_pages *place = place_of(page);
+
+    if (uaio__config()->strict)
+        return;
+    if ((place->page[0] | 1) != (page | 1))
+        place->page[1] = place->page[0];
+    place->page[0] = write ? page | 1 : page;
 }
 
 /* `at` is within the page; the probes touch 8 and 4 bytes. */
