@@ -31,6 +31,7 @@ typedef void tidy_function(void);
 
 struct pool engine__io;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool made; /* release: the pools, and all that init() has done */
 
 static void arrive(struct pool *pool, struct pool_job *job);
 static bool claim(struct pool *pool, struct pool_job *job);
@@ -91,11 +92,13 @@ static void init(void)
 {
     make_pools();
     process__in_child(reset);
+    atomic_store_explicit(&made, true, memory_order_release);
 }
 
 struct pool *engine__pool(void)
 {
-    pthread_once(&once, init);
+    if (!atomic_load_explicit(&made, memory_order_acquire))
+        pthread_once(&once, init);
     process__check();
     uaio__stats_begin();
     return &engine__io;

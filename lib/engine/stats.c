@@ -115,10 +115,9 @@ uint64_t uaio__latency(enum timed kind, unsigned per_mille)
 
 /* ---- whose they are ---------------------------------------------------------- */
 
-void uaio__stats_begin(void)
+void uaio__stats_begin_first(void)
 {
-    if (atomic_load_explicit(&uaio__stats.used_by, memory_order_relaxed) == 0)
-        atomic_store_explicit(&uaio__stats.used_by, getpid(), memory_order_relaxed);
+    atomic_store_explicit(&uaio__stats.used_by, getpid(), memory_order_relaxed);
 }
 
 /* Its first request starts the count, and nobody counts before it. */

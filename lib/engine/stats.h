@@ -147,7 +147,13 @@ static inline void uaio__unsample(enum timed kind, int64_t began_ns)
 void uaio__count_sample(enum timed kind, int64_t began_ns);
 
 /* This process is about to make a request, perhaps its first. */
-void uaio__stats_begin(void);
+void uaio__stats_begin_first(void);
+
+static inline void uaio__stats_begin(void)
+{
+    if (atomic_load_explicit(&uaio__stats.used_by, memory_order_relaxed) == 0)
+        uaio__stats_begin_first();
+}
 
 /* Is this the process that has made requests, and not a child with our memory? */
 bool uaio__stats_own(void);
