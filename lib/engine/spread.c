@@ -133,24 +133,28 @@ static bool wants_assistant(unsigned n)
 }
 
 /*
- * All signals are blocked while the assistant uses this stack: a handler might leave
- * by longjmp(), or stay for as long as it likes with requests that are half done.
+ * While the assistant uses this stack nothing may make the submitter leave it: not
+ * cancellation, and not a handler's longjmp().  Nor may a handler stay for as long as
+ * it likes with requests that are half done.
  */
 void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perform)
 {
     struct spread s = {.reads = reads, .n = n, .perform = perform};
     bool assisted = wants_assistant(n);
     sigset_t mask;
+    int cancel;
 
     if (!assisted) {
         read_from_front(&s);
         return;
     }
     pool__signals_block(&mask);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pool__job_init(&s.job, 0, POOL_BLOCKING);
     pool__post(&assistants, &s.job, &s.job, POOL_BLOCKING);
     read_from_front(&s);
     dismiss(&s);
+    pthread_setcancelstate(cancel, &(int){0});
     pool__signals_restore(&mask);
     spin_score__count(&score, s.assisted >= n / 8);
 }

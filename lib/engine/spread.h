@@ -33,8 +33,8 @@ struct cached_read {
 
 typedef ssize_t spread__perform(struct operation *op);
 
-/* Perform all of them, here and perhaps in another thread.  The caller can be
- * cancelled nowhere in it, and is in no signal handler that interrupted itself. */
+/* Perform all of them, here and perhaps in another thread.  No cancellation point,
+ * if `perform` is none. */
 void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perform);
 
 void spread__init(unsigned max_threads, unsigned idle_ms);

@@ -8,6 +8,7 @@
  * a signal interrupts leaves nothing behind that the requests would point to.
  */
 #include "aiocb_state.h"
+#include "descriptor.h"
 #include "posix.h"
 #include "process.h"
 #include "stats.h"
@@ -19,6 +20,9 @@
 /* The caller of LIO_WAIT helps with so many of its requests: the workers are
  * at the rest before it is done with these. */
 #define MAX_HELPED 64
+
+/* Cached reads that are looked at together. */
+#define READS_MAX 32
 
 struct call {
     struct uaio_aiocb *const *list;
@@ -40,11 +44,10 @@ static bool is_wanted(const struct uaio_aiocb *cb)
     return cb && cb->aio_lio_opcode != UAIO_LIO_NOP;
 }
 
-static void submit_one(struct call *call, struct uaio_aiocb *cb)
+static void submit_begun(struct call *call, struct uaio_aiocb *cb, const struct operation *begun)
 {
     const struct pool_job *newest = call->batch.newest;
-    int err =
-        posix__prepare(cb, cb->aio_lio_opcode, call->offset_of(cb), call->group, &call->batch);
+    int err = posix__prepare(cb, cb->aio_lio_opcode, begun, call->group, &call->batch);
 
     if (err == -EAGAIN)
         call->refused = true;
@@ -52,6 +55,55 @@ static void submit_one(struct call *call, struct uaio_aiocb *cb)
         call->invalid = true;
     else if (call->batch.newest != newest && call->n < MAX_HELPED)
         call->ids[call->n++] = request__id(request__of_job(call->batch.newest));
+}
+
+static void submit_one(struct call *call, struct uaio_aiocb *cb)
+{
+    const struct operation begun = {.fd = cb->aio_fildes, .offset = call->offset_of(cb)};
+
+    submit_begun(call, cb, &begun);
+}
+
+/* Reads of what is in the page cache, if the list goes on with many: of how many.  None:
+ * *next_look is where it may. */
+static __attribute__((noinline)) int submit_reads(struct call *call, int first, int *next_look)
+{
+    struct cached_read reads[READS_MAX];
+    int n;
+
+    for (n = 0; n < READS_MAX && first + n < call->nent; n++) {
+        struct uaio_aiocb *cb = call->list[first + n];
+        struct operation *op = &reads[n].operation;
+        if (!cb || !posix__set_plain_read(op, cb, cb->aio_lio_opcode, call->offset_of(cb)) ||
+            !descriptor__take_cached(op->fd))
+            break;
+    }
+    *next_look = first + n + 1;
+    if (n < (int)SPREAD_MIN)
+        return 0;
+    engine__read_cached(reads, (unsigned)n);
+    for (int i = 0; i < n; i++) {
+        if (reads[i].result == OPERATION_PENDING)
+            submit_begun(call, call->list[first + i], &reads[i].operation);
+        else
+            posix__over(call->list[first + i], reads[i].result);
+    }
+    *next_look = first + n;
+    return n;
+}
+
+static void submit_all(struct call *call)
+{
+    int next_look = engine__reads_inline() ? 0 : call->nent;
+
+    for (int i = 0; i < call->nent;) {
+        int n = 0;
+        if (i >= next_look && call->nent - i >= (int)SPREAD_MIN)
+            n = submit_reads(call, i, &next_look);
+        if (n == 0 && is_wanted(call->list[i]))
+            submit_one(call, call->list[i]);
+        i += n > 0 ? n : 1;
+    }
 }
 
 static void release(void *arg)
@@ -116,9 +168,7 @@ int posix__listio(int mode, struct uaio_aiocb *const list[], int nent, struct si
             return refuse_all(&call);
         call.group->notice = notice;
     }
-    for (int i = 0; i < nent; i++)
-        if (is_wanted(list[i]))
-            submit_one(&call, list[i]);
+    submit_all(&call);
     engine__post(&call.batch);
     return finish(&call);
 }

@@ -40,10 +40,21 @@ int posix__await_list(struct request *group, unsigned epoch, const struct reques
 
 /* ---- building blocks ---- */
 
-/* Prepare one read or write, as a member of `group` if that is not NULL, and
- * add it to the batch.  On an error the status in *cb says so too. */
-int posix__prepare(struct uaio_aiocb *cb, int opcode, int64_t offset, struct request *group,
-                   struct batch *batch);
+/*
+ * Prepare one read or write, as a member of `group` if that is not NULL, and add it
+ * to the batch.  `begun`: the descriptor, the offset, and what has been done of it
+ * already.  On an error the status in *cb says so too.
+ */
+int posix__prepare(struct uaio_aiocb *cb, int opcode, const struct operation *begun,
+                   struct request *group, struct batch *batch);
+
+/* Before that: is it a read that may be over at once, with nobody to tell?  Then the
+ * operation is filled in for engine__read_known(), and else what it begins with. */
+bool posix__set_plain_read(struct operation *op, const struct uaio_aiocb *cb, int opcode,
+                           int64_t offset);
+
+/* And it is over. */
+void posix__over(struct uaio_aiocb *cb, ssize_t result);
 
 int posix__notice(const struct sigevent *sigevent, struct notice *notice);
 

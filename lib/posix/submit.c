@@ -155,7 +155,7 @@ static int set_data(struct operation *op, const struct uaio_aiocb *cb, bool vect
     return cb->aio_nbytes > SSIZE_MAX ? EINVAL : 0;
 }
 
-static int prepare(struct uaio_aiocb *cb, int opcode, const struct operation *begun,
+int posix__prepare(struct uaio_aiocb *cb, int opcode, const struct operation *begun,
                    struct request *group, struct batch *batch)
 {
     struct submission s = {
@@ -177,14 +177,6 @@ static int prepare(struct uaio_aiocb *cb, int opcode, const struct operation *be
     return posix__start(cb, &s, batch);
 }
 
-int posix__prepare(struct uaio_aiocb *cb, int opcode, int64_t offset, struct request *group,
-                   struct batch *batch)
-{
-    const struct operation op = {.fd = cb->aio_fildes, .offset = offset};
-
-    return prepare(cb, opcode, &op, group, batch);
-}
-
 /* Is anything to happen when it is over? */
 static bool is_told(const struct sigevent *sigevent)
 {
@@ -193,34 +185,40 @@ static bool is_told(const struct sigevent *sigevent)
             (sigevent->sigev_notify != SIGEV_SIGNAL || sigevent->sigev_signo != 0));
 }
 
-/* Most of what comes: a read of what is in the page cache.  If so, it is over. */
-static bool has_read(struct uaio_aiocb *cb, int opcode, struct operation *op)
+/* Most of what comes. */
+bool posix__set_plain_read(struct operation *op, const struct uaio_aiocb *cb, int opcode,
+                           int64_t offset)
 {
-    ssize_t result;
-
+    *op = (struct operation){.kind = OPERATION_READ, .fd = cb->aio_fildes, .offset = offset};
     if (opcode != UAIO_LIO_READ || is_told(&cb->aio_sigevent) || cb->aio_reqprio < 0 ||
         cb->aio_reqprio > UAIO_PRIO_DELTA_MAX)
         return false;
     op->buffer = (void *)cb->aio_buf;
     op->nbytes = cb->aio_nbytes;
-    result = engine__read_known(op);
-    if (result == OPERATION_PENDING)
-        return false;
+    return true;
+}
+
+void posix__over(struct uaio_aiocb *cb, ssize_t result)
+{
     cq__forget_former(cb);
     aiocb__begin(cb, (struct request_id){0, 0});
     aiocb__publish(cb, result);
-    return true;
 }
 
 int posix__submit(struct uaio_aiocb *cb, int opcode, int64_t offset)
 {
-    struct operation op = {.kind = OPERATION_READ, .fd = cb->aio_fildes, .offset = offset};
     struct batch batch = {0};
+    struct operation op;
     int err;
 
-    if (has_read(cb, opcode, &op))
-        return 0;
-    err = prepare(cb, opcode, &op, NULL, &batch);
+    if (posix__set_plain_read(&op, cb, opcode, offset)) {
+        ssize_t result = engine__read_known(&op);
+        if (result != OPERATION_PENDING) {
+            posix__over(cb, result);
+            return 0;
+        }
+    }
+    err = posix__prepare(cb, opcode, &op, NULL, &batch);
     engine__post(&batch);
     return err;
 }

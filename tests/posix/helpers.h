@@ -346,6 +346,7 @@ Suite *return_suite(void);
 Suite *suspend_suite(void);
 Suite *cancel_suite(void);
 Suite *listio_suite(void);
+Suite *long_list_suite(void);
 Suite *init_suite(void);
 Suite *order_suite(void);
 Suite *notify_suite(void);

@@ -22,6 +22,7 @@ int main(void)
     srunner_add_suite(runner, suspend_suite());
     srunner_add_suite(runner, cancel_suite());
     srunner_add_suite(runner, listio_suite());
+    srunner_add_suite(runner, long_list_suite());
     srunner_add_suite(runner, init_suite());
     srunner_add_suite(runner, order_suite());
     srunner_add_suite(runner, notify_suite());
