@@ -147,7 +147,7 @@ void pool__ready(struct pool *pool, struct pool_job *job)
     link_ready(pool, job);
 }
 
-static struct pool_job *first_of(struct pool *pool, int class)
+static struct pool_job *first_of(struct pool *pool, unsigned class)
 {
     uint32_t bits = pool->nonempty[class];
     if (!bits)
@@ -157,7 +157,7 @@ static struct pool_job *first_of(struct pool *pool, int class)
 }
 
 /* May one more of the class run?  seq_cst: for posters, see the handshake above. */
-static bool is_allowed(const struct pool *pool, int class)
+static bool is_allowed(const struct pool *pool, unsigned class)
 {
     const struct pool_share *share = &pool->share[class];
 
@@ -178,7 +178,7 @@ static struct pool_job *best_of(struct pool *pool, unsigned over_limit)
 {
     struct pool_job *best = NULL;
 
-    for (int class = 0; class < POOL_CLASSES; class ++) {
+    for (unsigned class = 0; class < POOL_CLASSES; class ++) {
         struct pool_job *job = NULL;
         if (over_limit & 1u << class || is_allowed(pool, class))
             job = first_of(pool, class);
@@ -341,7 +341,7 @@ static bool work_left(struct pool *pool)
 {
     bool watched = atomic_load_explicit(&pool->watched, memory_order_relaxed);
 
-    for (int class = 0; class < POOL_CLASSES; class ++)
+    for (unsigned class = 0; class < POOL_CLASSES; class ++)
         if (pool->nonempty[class] && (is_allowed(pool, class) || !watched))
             return true;
     return false;

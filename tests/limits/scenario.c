@@ -528,7 +528,7 @@ static void native(void)
 
 /* ---- limits ------------------------------------------------------------------- */
 
-static struct rlimit lower(int resource, rlim_t soft)
+static struct rlimit lower(unsigned resource, rlim_t soft)
 {
     struct rlimit limit, former;
 
