@@ -27,7 +27,11 @@ play() { # COMMAND...
     status=0
     UAIO_STATS=stderr "$@" >out 2>err || status=$?
     case $status in
-    0) at_least 1 submitted err ;;
+    0)
+        at_least 1 submitted err
+        ! grep -q 'native AIO' out || [ "$(total contexts err)" -gt "$(total contexts_native err)" ] ||
+            fail "the kernel's native AIO was used: $(cat err)"
+        ;;
     77) skip "$(sed -n 's/^SKIP: //p' out)" ;;
     *) fail "status $status of $*: $(cat out err)" ;;
     esac

@@ -304,6 +304,7 @@ static void native(void)
     native_pass(false, 2);
     step = "io_destroy";
     must(t_destroy(ctx) == 0, "io_destroy failed");
+    puts("native AIO was used");
 }
 #else
 static void native(void)

@@ -519,6 +519,7 @@ static void native(void)
     native_wait(IOCB_CMD_POLL, pipe_ends, "native polls");
     step = "io_destroy";
     must(t_destroy(ctx) == 0, "io_destroy failed");
+    puts("native AIO was used");
 }
 #else
 static void native(void)

@@ -5,11 +5,17 @@
 # I/O: interposition that misses is silent, and the program would pass on
 # libc's.
 #
-#   under.sh <preload> <program> [arguments]
+#   under.sh [--both-faces] <preload> <program> [arguments]
 #
+# With --both-faces some of it must have been native AIO: the kernel's would do as well.
 # 77 if it is a program of tests that were all skipped.
 set -eu
 
+both_faces=false
+if [ "$1" = --both-faces ]; then
+    both_faces=true
+    shift
+fi
 preload=$1
 shift
 stats=$(mktemp "${TMPDIR:-/tmp}/uaio-under.XXXXXX")
@@ -40,4 +46,12 @@ fi
     echo "under.sh: no request reached uaio" >&2
     exit 1
 }
+if [ "$status" -eq 0 ] && $both_faces; then
+    contexts=$(awk '$1 == "contexts" { n += $2 } $1 == "contexts_native" { n -= $2 }
+        END { print n + 0 }' "$stats")
+    [ "$contexts" -gt 0 ] || {
+        echo "under.sh: no native AIO reached uaio" >&2
+        exit 1
+    }
+fi
 exit "$status"
