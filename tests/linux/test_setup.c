@@ -199,6 +199,28 @@ START_TEST(there_is_no_quota_of_requests)
 }
 END_TEST
 
+/* UAIO_MAX_EVENTS: "events asked for by all io_setup together; beyond it EAGAIN" */
+START_TEST(there_is_a_quota_if_one_is_set)
+{
+    aio_context_t first = 0, second = 0, none = 0;
+
+    BEYOND_THE_KERNEL();
+    ck_assert_int_eq(setenv("UAIO_MAX_EVENTS", "100", 1), 0);
+    ck_assert_int_eq(t_setup(101, &none), -EAGAIN);
+    ck_assert_int_eq(t_setup(60, &first), 0);
+    ck_assert_int_eq(t_setup(41, &none), -EAGAIN);
+    ck_assert(none == 0);
+    ck_assert_int_eq(t_setup(40, &second), 0);
+    ck_assert_int_eq(t_setup(1, &none), -EAGAIN);
+    must_destroy(first); /* what it had is free again, once */
+    first = 0;
+    ck_assert_int_eq(t_setup(61, &none), -EAGAIN);
+    ck_assert_int_eq(t_setup(60, &first), 0);
+    must_destroy(first);
+    must_destroy(second);
+}
+END_TEST
+
 /* "65536 contexts at once are possible (ENOMEM tolerated, EAGAIN not)." */
 START_TEST(very_many_contexts)
 {
@@ -239,6 +261,7 @@ Suite *setup_suite(void)
     tcase_add_test(tc, contexts_do_not_share_events);
     tcase_add_test(tc, contexts_can_be_made_for_ever);
     tcase_add_test(tc, there_is_no_quota_of_requests);
+    tcase_add_test(tc, there_is_a_quota_if_one_is_set);
     tcase_add_test(tc, very_many_contexts);
     return suite;
 }
