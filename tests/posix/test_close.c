@@ -118,6 +118,7 @@ const char *__tsan_default_suppressions(void)
     return "race:give_up\n"
            "race:swap_the_victim\n"
            "race:closing_all_there_is_leaves_the_library_working_fn\n"
+           "race:the_librarys_own_descriptors_are_refused_fn\n"
            "race:who_waits_for_a_list_of_them_is_woken_fn\n";
 }
 #endif
@@ -1669,6 +1670,50 @@ START_TEST(closing_all_there_is_leaves_the_library_working)
 }
 END_TEST
 
+/*
+ * SECURITY.md: "Descriptors of its own are close-on-exec; [...] they are not reached by
+ * close(), dup2(), close_range() or closefrom() of the program."  They are what is left
+ * when all has been closed.
+ */
+START_TEST(the_librarys_own_descriptors_are_refused)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int ends[2], found = 0;
+
+        EXPECT(pipe(ends) == 0);
+        prep(&cbs[0], ends[0], &bytes[0], 1, 0);
+        EXPECT(aio_read(&cbs[0]) == 0); /* somebody waits for the pipe */
+        for (int fd = 3; fd < 2000; fd++)
+            if (fd != ends[0] && fd != ends[1])
+                close(fd);
+        for (int fd = 3; fd < 2000; fd++) {
+            int flags = fcntl(fd, F_GETFD);
+
+            if (flags < 0 || fd == ends[0] || fd == ends[1])
+                continue;
+            found++;
+            EXPECT(flags & FD_CLOEXEC);
+            EXPECT(close(fd) == -1 && errno == EBADF);
+            EXPECT(dup2(0, fd) == -1 && errno == EBUSY);
+            EXPECT(dup3(0, fd, O_CLOEXEC) == -1 && errno == EBUSY);
+#if HAVE_CLOSE_RANGE
+            EXPECT(close_range((unsigned)fd, (unsigned)fd, 0) == 0);
+#endif
+            EXPECT(fcntl(fd, F_GETFD) == flags);
+        }
+        EXPECT(found > 0);
+        EXPECT(aio_error(&cbs[0]) == EINPROGRESS);
+        EXPECT(write(ends[1], "x", 1) == 1);
+        EXPECT(wait_done(&cbs[0]) == 0 && bytes[0] == 'x');
+        _exit(0);
+    }
+    ck_assert_int_eq(status_of(pid), 0);
+}
+END_TEST
+
 Suite *close_suite(void)
 {
     TCase *tc;
@@ -1719,5 +1764,6 @@ Suite *close_suite(void)
     tcase_add_loop_test(tc, a_forked_child_may_close_all_there_is, 0, WAYS);
     tcase_add_test(tc, programs_that_are_run_disturb_nothing);
     tcase_add_loop_test(tc, closing_all_there_is_leaves_the_library_working, 0, 3);
+    tcase_add_test(tc, the_librarys_own_descriptors_are_refused);
     return suite;
 }
