@@ -6,7 +6,8 @@
 # writes no file for them, and says nothing of them.
 #
 # The same program without the set-user-ID bit shows that they would have been
-# taken.  Needs root, setpriv and a file system that honours the bit.
+# taken.  Needs root, setpriv and a file system that honours the bit.  So with
+# set-group-ID; and with a capability, where setcap is there to give it.
 set -eu
 
 program=$1
@@ -32,8 +33,11 @@ chmod 755 "$scratch"
 chown "$nobody" "$scratch/stats"
 cp "$program" "$scratch/plain"
 cp "$program" "$scratch/setuid"
-chmod 755 "$scratch/plain"
+cp "$program" "$scratch/setgid"
+cp "$program" "$scratch/capable"
+chmod 755 "$scratch/plain" "$scratch/capable"
 chmod 4755 "$scratch/setuid"
+chmod 2755 "$scratch/setgid"
 
 run() { # PROGRAM STATS-FILE
     setpriv --reuid "$nobody" --regid "$nobody" --clear-groups \
@@ -51,6 +55,18 @@ run setuid setuid || fail "the set-user-ID program has failed"
     [ "$(stat -c %u "$scratch/stats/setuid")" = 0 ] || skip "set-user-ID is not honoured here"
     fail "a set-user-ID program has written the file that the environment names"
 }
-[ ! -s "$scratch/setuid.err" ] || fail "it speaks: $(cat "$scratch/setuid.err")"
-echo "settings are taken without set-user-ID, and not with it"
+
+# By what the first has shown, the others are honoured, too.
+ways='setuid setgid'
+run setgid setgid || fail "the set-group-ID program has failed"
+PATH=$PATH:/usr/sbin:/sbin
+if setcap cap_net_bind_service+ep "$scratch/capable" 2>"$scratch/setcap.err"; then
+    ways="$ways capable"
+    run capable capable || fail "the program with a capability has failed"
+fi
+for way in $ways; do
+    [ ! -e "$scratch/stats/$way" ] || fail "$way has written the file that the environment names"
+    [ ! -s "$scratch/$way.err" ] || fail "$way speaks: $(cat "$scratch/$way.err")"
+done
+echo "settings are taken without more rights, and not with: $ways"
 rm -rf "$scratch"
