@@ -420,6 +420,40 @@ START_TEST(inline_reads_are_the_queues_own_choice)
 }
 END_TEST
 
+/* "who waits for the one request there is runs it himself": while the one worker is held
+ * up, nobody else could; and does not where the environment forbids it. */
+START_TEST(helping_is_the_queues_own_choice)
+{
+    const struct uaio_queue_settings settings = {.size = sizeof settings, .help = UAIO_ON};
+    const struct timespec long_enough_to_help = {0, 150000000};
+    struct uaio_queue *on, *inherits;
+    struct aiocb held, cb, left, *found;
+    struct gate gate;
+    char bytes[2];
+    int fd = temp_file(1);
+
+    queue_everything();
+    use_workers(1);
+    on = open_queue(&settings);
+    inherits = open_queue(NULL);
+    MAKE_GATE(&gate, 1);
+    occupy_worker(&gate, 0, &held);
+    prep_queued(&cb, on, fd, &bytes[0], 1);
+    must_read(&cb);
+    ck_assert_int_eq(aio_error(&cb), EINPROGRESS);
+    ck_assert_int_eq(uaio_waitcomplete(on, &found, NULL), 1);
+    ck_assert_ptr_eq(found, &cb);
+    prep_queued(&left, inherits, fd, &bytes[1], 1);
+    must_read(&left);
+    fails_with((int)uaio_waitcomplete(inherits, &found, &long_enough_to_help), EAGAIN);
+    ck_assert_int_eq(aio_error(&left), EINPROGRESS);
+    gate_open(&gate, 0);
+    ck_assert_int_eq(uaio_waitcomplete(inherits, &found, NULL), 1);
+    ck_assert_ptr_eq(found, &left);
+    ck_assert_int_eq(finish(&held), 16);
+}
+END_TEST
+
 START_TEST(settings_are_checked)
 {
     struct uaio_queue *queue = NULL;
@@ -604,6 +638,7 @@ Suite *queue_suite(void)
     tcase_add_test(tc, a_list_has_no_queue_of_its_own);
     tcase_add_test(tc, max_requests_counts_what_is_not_taken);
     tcase_add_test(tc, inline_reads_are_the_queues_own_choice);
+    tcase_add_test(tc, helping_is_the_queues_own_choice);
     tcase_add_loop_test(tc, settings_are_checked, 0, 3);
     tcase_add_loop_test(tc, a_child_has_none_of_them, 0, FORK_WAYS_HERE);
     tcase_add_loop_test(tc, threads_submit_and_take, 0, 2);
