@@ -134,6 +134,33 @@ START_TEST(efault_for_bad_lists)
 }
 END_TEST
 
+/* UAIO_STRICT: "each pointer [...] is checked each time, not only the first time in a page" */
+START_TEST(efault_for_what_was_good_before)
+{
+    size_t nbytes = (size_t)sysconf(_SC_PAGESIZE);
+    struct iocb **list, cb;
+    struct io_event *events;
+    aio_context_t ctx;
+    char byte;
+
+    ck_assert_int_eq(setenv("UAIO_STRICT", "1", 1), 0);
+    ctx = new_context(4);
+    prep_read(&cb, temp_file(1), &byte, 1, 0);
+    list = mmap(NULL, 2 * nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(list, MAP_FAILED);
+    events = (struct io_event *)(void *)((char *)list + nbytes);
+    list[0] = &cb;
+    ck_assert_int_eq(t_submit(ctx, 1, list), 1);
+    ck_assert_int_eq(t_getevents(ctx, 1, 1, events, NULL), 1);
+    ck_assert_int_eq(t_submit(ctx, 1, list), 1);
+    ck_assert_int_eq(mprotect(events, nbytes, PROT_READ), 0);
+    ck_assert_int_eq(t_getevents(ctx, 1, 1, events, NULL), -EFAULT);
+    ck_assert_int_eq(munmap(list, nbytes), 0);
+    ck_assert_int_eq(t_submit(ctx, 1, list), -EFAULT);
+    must_destroy(ctx);
+}
+END_TEST
+
 /* Nothing need be aligned. */
 START_TEST(misaligned_pointers_will_do)
 {
@@ -211,6 +238,7 @@ Suite *badinput_suite(void)
     tcase_add_test(tc, einval_for_what_is_too_near_a_pages_end);
     tcase_add_test(tc, einval_for_a_destroyed_context);
     tcase_add_test(tc, efault_for_bad_lists);
+    tcase_add_test(tc, efault_for_what_was_good_before);
     tcase_add_test(tc, misaligned_pointers_will_do);
     tcase_add_test(tc, garbage_in_requests);
     return suite;
