@@ -72,6 +72,31 @@ START_TEST(a_pending_signal_that_the_mask_lets_in_interrupts)
 }
 END_TEST
 
+/* Also where there is nothing to wait for: for none, or not at all.  The other libaio
+ * does not call the kernel then, if the ring is empty. */
+START_TEST(a_pending_signal_interrupts_who_does_not_wait)
+{
+    const struct timespec at_once = {0, 0};
+    struct io_event event;
+    sigset_t none;
+    aio_context_t ctx = new_context(4);
+
+    if (ROAD_LIBAIO && on_kernel() && _i < 2)
+        return;
+    set_of(&none, 0);
+    handle(SIGUSR1, count_signal, 0);
+    block(SIGUSR1);
+    ck_assert_int_eq(raise(SIGUSR1), 0);
+    ck_assert_int_eq(t_pgetevents(ctx, 0, 1, &event, &at_once, NULL), 0); /* no mask */
+    ck_assert_int_eq(atomic_load(&signals_seen), 0);
+    ck_assert_int_eq(t_pgetevents(ctx, _i == 0, 1, &event, _i < 2 ? &at_once : &long_time, &none),
+                     -EINTR);
+    ck_assert_int_eq(atomic_load(&signals_seen), 1);
+    ck_assert(is_blocked(SIGUSR1));
+    ck_assert_int_eq(t_pgetevents(ctx, _i == 0, 1, &event, &at_once, &none), 0);
+}
+END_TEST
+
 /* And one that comes while it waits. */
 START_TEST(a_signal_that_comes_interrupts)
 {
@@ -211,6 +236,7 @@ Suite *pgetevents_suite(void)
 
     tcase_add_test(tc, without_a_mask_it_is_io_getevents);
     tcase_add_loop_test(tc, a_pending_signal_that_the_mask_lets_in_interrupts, 0, 2);
+    tcase_add_loop_test(tc, a_pending_signal_interrupts_who_does_not_wait, 0, 3);
     tcase_add_test(tc, a_signal_that_comes_interrupts);
     tcase_add_test(tc, what_the_mask_blocks_waits);
     tcase_add_test(tc, a_ready_event_beats_a_pending_signal);
