@@ -10,6 +10,7 @@
 #include "queue.h"
 
 #include <limits.h>
+#include <sched.h>
 
 struct cq_record {
     struct slab_slot slot;
@@ -59,9 +60,15 @@ static void unlock(struct uaio_queue *q, const struct guard *guard)
     completion__unguard(guard);
 }
 
+/* One that is closing may yet be as open as before; who closes it has its lock, blocks
+ * signals and waits for nobody.  [not under the lock] */
 static bool is_open(const struct uaio_queue *q)
 {
-    return atomic_load_explicit(&q->state, memory_order_seq_cst) == QUEUE_OPEN;
+    int state;
+
+    while ((state = atomic_load_explicit(&q->state, memory_order_seq_cst)) == QUEUE_CLOSING)
+        sched_yield();
+    return state == QUEUE_OPEN;
 }
 
 /* Nobody else is here: at the start, and in a forked child. */
@@ -512,16 +519,20 @@ static int close_queue(struct uaio_queue *queue)
     int state = QUEUE_OPEN;
     struct guard guard;
 
-    if (q && atomic_load_explicit(&q->pending, memory_order_seq_cst) > 0)
-        return -EBUSY; /* without a moment in which it is not open */
-    if (!q || !atomic_compare_exchange_strong_explicit(&q->state, &state, QUEUE_CLOSING,
-                                                       memory_order_seq_cst, memory_order_relaxed))
+    if (!q)
         return -EINVAL;
+    lock(q, &guard);
+    if (!atomic_compare_exchange_strong_explicit(&q->state, &state, QUEUE_CLOSING,
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
+        unlock(q, &guard);
+        return -EINVAL;
+    }
+    /* Whoever submits counts himself before he looks at the state: one of us sees the other. */
     if (atomic_load_explicit(&q->pending, memory_order_seq_cst) > 0) {
         atomic_store_explicit(&q->state, QUEUE_OPEN, memory_order_seq_cst);
+        unlock(q, &guard);
         return -EBUSY;
     }
-    lock(q, &guard);
     while ((node = queue_first(&q->done)) != NULL)
         remove_done(q, queue_entry(node, struct cq_record, node));
     if (q->bell.readable >= 0) {
@@ -529,9 +540,9 @@ static int close_queue(struct uaio_queue *queue)
         descriptor__disown(q->bell.writable);
     }
     uaio__doorbell_close(&q->bell);
+    atomic_store_explicit(&q->state, QUEUE_CLOSED, memory_order_release);
     unlock(q, &guard);
     uaio__event_signal(&q->event);
-    atomic_store_explicit(&q->state, QUEUE_CLOSED, memory_order_release);
     slab__trim(&records);
     return 0;
 }
@@ -564,7 +575,7 @@ static int descriptor_of(struct uaio_queue *queue)
     if (!q)
         return -EINVAL;
     lock(q, &guard);
-    if (!is_open(q))
+    if (atomic_load_explicit(&q->state, memory_order_relaxed) != QUEUE_OPEN)
         err = -EINVAL;
     else if (q->bell.readable < 0)
         err = open_bell(q);

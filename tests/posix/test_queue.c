@@ -580,6 +580,90 @@ START_TEST(threads_submit_and_take)
 }
 END_TEST
 
+struct block {
+    struct aiocb cb; /* first */
+    atomic_bool taken;
+};
+
+static atomic_int accepted, refused, failed;
+
+/* Takes what is over, whosever it is.  False: the queue is closed. */
+static bool take_one(void)
+{
+    const struct timespec patience = {0, 1000000};
+    struct aiocb *cb;
+    ssize_t n = uaio_waitcomplete(shared, &cb, &patience);
+
+    if (n == 1)
+        atomic_store(&((struct block *)(void *)cb)->taken, true);
+    else if (n < 0 && errno == EINVAL)
+        return false;
+    else if (n >= 0 || errno != EAGAIN)
+        atomic_fetch_add(&failed, 1);
+    return true;
+}
+
+/* One after the other until the queue is closed: then none is in progress. */
+static void *submit_until_closed(void *argument)
+{
+    struct block block;
+    char byte;
+
+    (void)argument;
+    for (;;) {
+        prep_queued(&block.cb, shared, shared_fd, &byte, 1);
+        atomic_store(&block.taken, false);
+        if (aio_read(&block.cb) != 0)
+            break;
+        atomic_fetch_add(&accepted, 1);
+        while (!atomic_load(&block.taken) && take_one())
+            ;
+        if (!atomic_load(&block.taken))
+            return NULL;
+    }
+    if (errno != EINVAL)
+        atomic_fetch_add(&failed, 1);
+    atomic_fetch_add(&refused, 1);
+    return NULL;
+}
+
+static void *take_until_closed(void *argument)
+{
+    while (take_one())
+        ;
+    return argument;
+}
+
+/* "EBUSY": it is as open as before.  Nobody is refused who was not too late. */
+START_TEST(closing_races_with_submitting_and_waiting)
+{
+    pthread_t submitters[2], taker;
+
+    if (_i)
+        queue_everything();
+    shared_fd = temp_file(1);
+    for (int round = 0; round < 5000; round++) {
+        int refused_before, result;
+        shared = open_queue(NULL);
+        atomic_store(&refused, 0);
+        for (int i = 0; i < 2; i++)
+            start_thread(&submitters[i], submit_until_closed, NULL);
+        start_thread(&taker, take_until_closed, NULL);
+        do {
+            refused_before = atomic_load(&refused);
+            result = uaio_queue_close(shared);
+            ck_assert(result == 0 || errno == EBUSY);
+        } while (result != 0);
+        ck_assert_int_eq(refused_before, 0);
+        for (int i = 0; i < 2; i++)
+            join_thread(submitters[i]);
+        join_thread(taker);
+        ck_assert_int_eq(atomic_load(&failed), 0);
+    }
+    ck_assert_int_gt(atomic_load(&accepted), 0);
+}
+END_TEST
+
 /* A handler takes what the code that it interrupts waits for. */
 static atomic_int taken_by_handler;
 
@@ -642,6 +726,7 @@ Suite *queue_suite(void)
     tcase_add_loop_test(tc, settings_are_checked, 0, 3);
     tcase_add_loop_test(tc, a_child_has_none_of_them, 0, FORK_WAYS_HERE);
     tcase_add_loop_test(tc, threads_submit_and_take, 0, 2);
+    tcase_add_loop_test(tc, closing_races_with_submitting_and_waiting, 0, 2);
     tcase_add_loop_test(tc, handlers_may_take, 0, 2);
     return suite;
 }
