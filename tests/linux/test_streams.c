@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 enum { PIPE, SOCKETS, KINDS };
 
@@ -771,11 +772,41 @@ START_TEST(destroy_ends_a_write_that_had_begun)
 }
 END_TEST
 
+/* What was a file when it was written to last may be a stream now, whoever saw it. */
+START_TEST(a_number_may_become_a_streams)
+{
+    struct iocb cb;
+    char found_bytes[4];
+    aio_context_t ctx = new_context(4);
+
+    for (int round = 0; round < 20; round++) {
+        int fd = temp_file(64), pipe_ends[2];
+        for (int i = 0; i < round % 4; i++) {
+            prep_write(&cb, fd, "file", 4, i);
+            ck_assert_int_eq((int)perform(ctx, &cb), 4);
+        }
+        make_pipe(pipe_ends);
+        ck_assert_int_eq((int)syscall(SYS_dup3, pipe_ends[1], fd, 0), fd);
+        prep_write(&cb, fd, "pipe", 4, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), 4);
+        ck_assert_int_eq((int)syscall(SYS_dup3, pipe_ends[0], fd, 0), fd);
+        prep_read(&cb, fd, found_bytes, 4, 0);
+        ck_assert_int_eq((int)perform(ctx, &cb), 4);
+        ck_assert_int_eq(memcmp(found_bytes, "pipe", 4), 0);
+        close(fd);
+        close(pipe_ends[0]);
+        close(pipe_ends[1]);
+    }
+    must_destroy(ctx);
+}
+END_TEST
+
 Suite *streams_suite(void)
 {
     TCase *tc;
     Suite *suite = new_suite("streams", 60, &tc);
 
+    tcase_add_test(tc, a_number_may_become_a_streams);
     tcase_add_loop_test(tc, waiting_reads_hold_up_nobody, 0, KINDS);
     tcase_add_loop_test(tc, waiting_writes_hold_up_nobody, 0, KINDS);
     tcase_add_loop_test(tc, waiting_reads_take_one_thread, 0, KINDS);

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -1051,11 +1052,45 @@ START_TEST(a_lists_signal_waits_for_its_streams)
 }
 END_TEST
 
+/* What was a file when it was written to last may be a stream now, whoever saw it. */
+START_TEST(a_number_may_become_a_streams)
+{
+    struct aiocb cb;
+    char byte;
+    int fd, ends[2];
+
+    for (int round = 0; round < 20; round++) {
+        fd = temp_file(64);
+        for (int i = 0; i < round % 4; i++) {
+            prep(&cb, fd, "file", 4, i);
+            must_write(&cb);
+            ck_assert_int_eq(finish(&cb), 4);
+        }
+        make_pipe(ends);
+        ck_assert_int_eq((int)syscall(SYS_dup3, ends[1], fd, 0), fd);
+        prep(&cb, fd, "pipe", 4, 0);
+        must_write(&cb);
+        ck_assert_int_eq(finish(&cb), 4);
+        ck_assert_int_eq((int)syscall(SYS_dup3, ends[0], fd, 0), fd);
+        for (int i = 0; i < 4; i++) {
+            prep(&cb, fd, &byte, 1, 1000);
+            must_read(&cb);
+            ck_assert_int_eq(finish(&cb), 1);
+            ck_assert_int_eq(byte, "pipe"[i]);
+        }
+        close(fd);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+END_TEST
+
 Suite *streams_suite(void)
 {
     TCase *tc;
     Suite *suite = new_suite("streams", 60, &tc);
 
+    tcase_add_test(tc, a_number_may_become_a_streams);
     tcase_add_loop_test(tc, waiting_reads_take_no_worker, 0, STREAMS);
     tcase_add_loop_test(tc, waiting_writes_take_no_worker, 0, STREAMS_THAT_FILL);
     tcase_add_loop_test(tc, a_stream_goes_on_though_the_only_worker_is_stuck, 0, STREAMS);
