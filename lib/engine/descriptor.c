@@ -8,7 +8,7 @@
 #define GENERATION_SHIFT 48
 
 _Atomic(descriptor__word *) descriptor__chunks[DESCRIPTOR_CHUNKS];
-_Atomic uint8_t descriptor__beliefs[DESCRIPTOR_BELIEFS];
+_Atomic uint8_t descriptor__cached[DESCRIPTOR_CACHED_NUMBERS];
 
 static descriptor__word *make(int fd)
 {

@@ -84,56 +84,43 @@ int descriptor__next_in_use(int fd, int last);
 int descriptor__next_own(int fd, int last);
 
 /*
- * What has been found out of a number, and is believed for so many requests, or until
- * the number is closed by a way that we see:
- *
- *   it is read from the page cache  the call itself says EBADF and ESPIPE; only
- *                                   O_DIRECT has to be known, under which it would wait
- *                                   for the device.  Whoever sets that later, or closes
- *                                   in another way, has that many reads that may wait.
- *   it has positions                so it is no stream.  If it is one after all, the
- *                                   call says ESPIPE and moves nothing.
+ * A read from the page cache may be tried without asking what the descriptor is:
+ * the call itself says EBADF and ESPIPE.  Only O_DIRECT has to be known, under
+ * which it would wait for the device; that is asked once in so many reads of a
+ * number, and when the number has been closed by a way that we see.  Whoever sets
+ * O_DIRECT later, or closes in another way, has that many reads that may wait.
  */
-enum descriptor_belief { DESCRIPTOR_CACHED = 0, DESCRIPTOR_POSITIONED = 4 }; /* bits from there */
+#define DESCRIPTOR_CACHED_READS 15
+#define DESCRIPTOR_CACHED_NUMBERS 4096u
 
-#define DESCRIPTOR_BELIEVED 15u
-#define DESCRIPTOR_BELIEFS 4096u /* numbers */
+/* relaxed: how many reads of each number are left; what is lost is asked again */
+extern _Atomic uint8_t descriptor__cached[DESCRIPTOR_CACHED_NUMBERS];
 
-/* relaxed: how often each is believed yet; what is lost is asked again */
-extern _Atomic uint8_t descriptor__beliefs[DESCRIPTOR_BELIEFS];
-
-static inline bool descriptor__believe(int fd, enum descriptor_belief what)
+static inline bool descriptor__take_cached(int fd)
 {
-    unsigned beliefs, left;
+    uint8_t left;
 
-    if ((unsigned)fd >= DESCRIPTOR_BELIEFS)
+    if ((unsigned)fd >= DESCRIPTOR_CACHED_NUMBERS)
         return false;
-    beliefs = atomic_load_explicit(&descriptor__beliefs[fd], memory_order_relaxed);
-    left = beliefs >> what & DESCRIPTOR_BELIEVED;
+    left = atomic_load_explicit(&descriptor__cached[fd], memory_order_relaxed);
     if (left > 0)
-        atomic_store_explicit(&descriptor__beliefs[fd], (uint8_t)(beliefs - (1u << what)),
-                              memory_order_relaxed);
+        atomic_store_explicit(&descriptor__cached[fd], (uint8_t)(left - 1), memory_order_relaxed);
     return left > 0;
 }
 
-/* It has just been found out. */
-static inline void descriptor__learn(int fd, enum descriptor_belief what)
+/* It has just been read from the cache, and is not O_DIRECT. */
+static inline void descriptor__set_cached(int fd)
 {
-    unsigned beliefs;
-
-    if ((unsigned)fd >= DESCRIPTOR_BELIEFS)
-        return;
-    beliefs = atomic_load_explicit(&descriptor__beliefs[fd], memory_order_relaxed);
-    atomic_store_explicit(&descriptor__beliefs[fd],
-                          (uint8_t)(beliefs | DESCRIPTOR_BELIEVED << what), memory_order_relaxed);
+    if ((unsigned)fd < DESCRIPTOR_CACHED_NUMBERS)
+        atomic_store_explicit(&descriptor__cached[fd], DESCRIPTOR_CACHED_READS,
+                              memory_order_relaxed);
 }
 
-/* The number is, or will be, another file's. */
-static inline void descriptor__unlearn(int fd)
+static inline void descriptor__unset_cached(int fd)
 {
-    if ((unsigned)fd < DESCRIPTOR_BELIEFS &&
-        atomic_load_explicit(&descriptor__beliefs[fd], memory_order_relaxed) > 0)
-        atomic_store_explicit(&descriptor__beliefs[fd], 0, memory_order_relaxed);
+    if ((unsigned)fd < DESCRIPTOR_CACHED_NUMBERS &&
+        atomic_load_explicit(&descriptor__cached[fd], memory_order_relaxed) > 0)
+        atomic_store_explicit(&descriptor__cached[fd], 0, memory_order_relaxed);
 }
 
 /* In a forked child: no number is in use; ours are closed. */

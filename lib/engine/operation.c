@@ -105,21 +105,13 @@ ssize_t operation__read_cached(struct operation *op)
 
 ssize_t operation__read_known(struct operation *op)
 {
-    return may_be_cached(op) && descriptor__believe(op->fd, DESCRIPTOR_CACHED) ? read_cached(op)
-                                                                               : OPERATION_PENDING;
+    return may_be_cached(op) && descriptor__take_cached(op->fd) ? read_cached(op)
+                                                                : OPERATION_PENDING;
 }
 
-/* What is believed to have positions and is a stream after all is told by run(). */
-static bool is_stream(struct operation *op)
+static bool is_stream(const struct operation *op)
 {
-    if (op->positioned)
-        return false;
-    if (descriptor__believe(op->fd, DESCRIPTOR_POSITIONED))
-        return false;
-    op->positioned = uaio__has_positions(op->fd, op->kind == OPERATION_WRITE);
-    if (op->positioned)
-        descriptor__learn(op->fd, DESCRIPTOR_POSITIONED);
-    return !op->positioned;
+    return !op->positioned && !uaio__has_positions(op->fd, op->kind == OPERATION_WRITE);
 }
 
 static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *invalid)
@@ -156,7 +148,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
     if (may_inline && !direct && may_be_cached(op)) {
         ssize_t result = read_cached(op);
         if (result != OPERATION_PENDING)
-            descriptor__learn(op->fd, DESCRIPTOR_CACHED);
+            descriptor__set_cached(op->fd);
         return result;
     }
     op->stream = is_stream(op);
@@ -398,16 +390,6 @@ static ssize_t run_stream(struct operation *op)
     return n < 0 ? operation__cut_short(op, (int)-n) : (ssize_t)op->done;
 }
 
-/* A copy of it, for others look at what it is. */
-static ssize_t run_as_stream(const struct operation *op)
-{
-    struct operation stream = *op;
-
-    stream.stream = true;
-    stream.append = false;
-    return run_stream(&stream);
-}
-
 static ssize_t run(struct operation *op)
 {
     ssize_t n;
@@ -415,8 +397,6 @@ static ssize_t run(struct operation *op)
     if (op->stream)
         return run_stream(op);
     n = call_again(op);
-    if (n == -ESPIPE && !op->positioned)
-        return run_as_stream(op);
     if (operation__is_sync(op))
         return op->error ? -op->error : n;
     /* What was read before an error is the result, as it is of one read(). */

@@ -50,7 +50,7 @@ struct operation {
     bool tried : 1;      /* a read: prepare() has looked into the page cache, in vain */
     bool identified : 1; /* `file` is known (syncs only) */
     bool barrier : 1;    /* a sync that covers what was submitted before it */
-    bool positioned : 1; /* no stream, for certain */
+    bool positioned : 1; /* a file: need not be asked for positions */
     /* Bytes of their own: they change while others look at those above. */
     bool vectored;   /* its owner's; `vector` in place of `buffer` */
     bool reopened;   /* its owner's; of a stream: `again` is open */

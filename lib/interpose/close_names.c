@@ -117,7 +117,7 @@ static inline void end_requests(int fd)
 PUBLIC int close(int fd)
 {
     need_libc();
-    descriptor__unlearn(fd);
+    descriptor__unset_cached(fd);
     if (no_pins() && descriptor__is_unknown(fd)) /* the program does not use us */
         return libc_close(fd);
     if (is_hidden(fd))
@@ -132,7 +132,7 @@ PUBLIC int fclose(FILE *stream)
     int saved = errno, fd = fileno(stream);
 
     need_libc();
-    descriptor__unlearn(fd);
+    descriptor__unset_cached(fd);
     pin__closing(fd);
     errno = saved;
     end_requests(fd);
@@ -157,7 +157,7 @@ static void begin_replacing(int fd, int onto)
 {
     if (fd == onto)
         return;
-    descriptor__unlearn(onto);
+    descriptor__unset_cached(onto);
     pin__closing(onto);
     if (descriptor__in_use(onto) && fcntl(fd, F_GETFD) >= 0)
         engine__closing(onto);

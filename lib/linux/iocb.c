@@ -273,7 +273,7 @@ static void *key_of(void *user)
 /* Not O_DIRECT: as in engine/descriptor.h, or for the iocbs of one call. */
 static bool is_buffered(struct iocb_checker *checker, int fd)
 {
-    if (fd != checker->fd && pin__hears_of_closings() && descriptor__believe(fd, DESCRIPTOR_CACHED))
+    if (fd != checker->fd && pin__hears_of_closings() && descriptor__take_cached(fd))
         return true;
     return check_file(checker, fd) == 0 && !(checker->status & O_DIRECT);
 }

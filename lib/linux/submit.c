@@ -5,7 +5,6 @@
 #include "engine.h"
 #include "iocb.h"
 #include "pin.h"
-#include "positioned.h"
 #include "waiting.h"
 #include "ring.h"
 #include "submit.h"
@@ -110,10 +109,8 @@ static int pin_resfd(struct completion *completion)
 /* A socket minds the offset, pipes and others do not. */
 static void set_position(struct operation *op, mode_t type)
 {
-    if (S_ISSOCK(type) && op->kind <= OPERATION_WRITE && op->offset != 0) {
-        op->stream = false;
-        op->positioned = true; /* then it says ESPIPE */
-    }
+    if (S_ISSOCK(type) && op->kind <= OPERATION_WRITE && op->offset != 0)
+        op->stream = false; /* then it says ESPIPE */
 }
 
 /* Whatever is queued needs a pin.  If the file has one, that tells what it is. */
@@ -132,20 +129,6 @@ static void unpin_early(struct completion *completion)
 {
     if (completion->pin >= 0)
         pin__put(completion->pin);
-}
-
-/* What is believed of the number need not be so of the file. */
-static void ask_again(struct operation *op, mode_t type)
-{
-    if (op->kind > OPERATION_WRITE || op->stream || op->positioned || S_ISREG(type) ||
-        S_ISBLK(type))
-        return;
-    op->positioned = uaio__has_positions(op->fd, op->kind == OPERATION_WRITE);
-    op->stream = !op->positioned;
-    if (op->stream) {
-        op->append = false;
-        op->blocking = true;
-    }
 }
 
 static int take_file(const struct operation *op, struct completion *completion, mode_t *type)
@@ -173,8 +156,6 @@ static int pin(struct operation *op, void *face_data)
         return err ? err : 1; /* it does not block */
     }
     file = take_file(op, completion, &type);
-    if (file >= 0)
-        ask_again(op, type);
     if (file < 0)
         return op->stream || op->kind == OPERATION_POLL ? -EAGAIN : 1;
     err = check_type(op, type);

@@ -75,7 +75,7 @@ static __attribute__((noinline)) int submit_reads(struct call *call, int first, 
         struct uaio_aiocb *cb = call->list[first + n];
         struct operation *op = &reads[n].operation;
         if (!cb || !posix__set_plain_read(op, cb, cb->aio_lio_opcode, call->offset_of(cb)) ||
-            !descriptor__believe(op->fd, DESCRIPTOR_CACHED))
+            !descriptor__take_cached(op->fd))
             break;
     }
     *next_look = first + n + 1;
