@@ -118,7 +118,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
 {
     bool is_write = op->kind == OPERATION_WRITE, direct;
 
-    if (status < 0 && may_inline) {
+    if (status < 0 && may_inline && !op->tried) {
         ssize_t result = operation__read_known(op);
         if (result != OPERATION_PENDING)
             return result;

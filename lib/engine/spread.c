@@ -6,16 +6,25 @@
 #include "os/thread.h"
 
 #include <sched.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Submissions at once that may have an assistant each. */
 #define MAX_ASSISTANTS 16u
 
-/* How long an assistant looks for the next submission: about what it takes to wake it. */
+/* How long an assistant looks for the next submission: about what it takes to wake it.
+ * So it is woken only where submissions come faster than that, or a little slower. */
 #define LOOK_US 50
 
-/* How often the submitter looks whether the last read is over, before it sleeps. */
-#define PATIENCE 100
+int64_t spread__soon_ns = 100000;
+
+/* How long the submitter looks whether the last read is over, before it sleeps. */
+#define PATIENCE_NS 20000
+
+#define REST_LEAST 64
+#define REST_MOST 4096
+
+#define STACK_BYTES (64 * 1024) /* it makes system calls, no more */
 
 #define BACK (1u << 16) /* in `taken` */
 
@@ -36,7 +45,16 @@ static struct pool assistants;
 static bool any;              /* immutable: there may be assistants */
 static pid_t owner;           /* immutable: the process whose threads they are */
 static struct event one_gone; /* an assistant, of any submission */
-static _Thread_local int score;
+
+/* What a submitter knows of itself, and has seen so far. */
+static _Thread_local struct {
+    bool known;         /* the next two are */
+    bool realtime;      /* it must not wait for threads that are not */
+    uint64_t usual;     /* the signals that it blocks */
+    int score;          /* spin_score.h: does it pay? */
+    int rest;           /* submissions to do without if an assistant is late */
+    int64_t last_ended; /* ns */
+} me;
 
 static unsigned taken_of(unsigned taken)
 {
@@ -88,6 +106,7 @@ void spread__init(unsigned max_threads, unsigned idle_ms)
     struct pool_config config = {
         .hooks = &hooks,
         .name = "uaio-copy",
+        .stack = STACK_BYTES,
         .max_threads = pool__cpus() - 1, /* the other one is the submitter's */
         .idle_ms = idle_ms,
         .spin_us = LOOK_US,
@@ -112,49 +131,121 @@ static bool is_gone(struct spread *s)
 static void dismiss(struct spread *s)
 {
     unsigned assistant = atomic_load_explicit(&s->assistant, memory_order_relaxed);
+    int64_t end;
 
     if (assistant == ASKED && pool__withdraw(&assistants, &s->job))
         return;
-    for (int i = 0; !is_gone(s); i++) {
+    end = pool__now_ns() + PATIENCE_NS;
+    while (!is_gone(s)) {
         unsigned sequence = uaio__event_sequence(&one_gone);
-        if (is_gone(s))
-            break;
-        if (i < PATIENCE)
-            sched_yield();
-        else
+        if (!is_gone(s) && pool__now_ns() >= end)
             uaio__event_wait(&one_gone, sequence, EVENT_FOREVER);
     }
 }
 
-static bool wants_assistant(unsigned n)
+/* ---- whether to ask ------------------------------------------------------------- */
+
+static uint64_t bits_of(const sigset_t *mask)
 {
-    return n >= SPREAD_MIN && any &&
-           (pool__is_searched(&assistants) || spin_score__wanted(&score)) && getpid() == owner;
+    uint64_t bits = 0;
+
+    memcpy(&bits, mask, sizeof *mask < sizeof bits ? sizeof *mask : sizeof bits);
+    return bits;
+}
+
+static void look_at_oneself(const sigset_t *mask)
+{
+    struct sched_param param;
+    int policy;
+
+    me.known = true;
+    me.realtime = pthread_getschedparam(pthread_self(), &policy, &param) != 0 ||
+                  policy == SCHED_FIFO || policy == SCHED_RR;
+    me.usual = bits_of(mask);
+    me.rest = REST_LEAST;
+}
+
+/* Is one awake, or will there be more to do when one that is woken has come? */
+static bool wants_assistant(int64_t now)
+{
+    return spin_score__wanted(&me.score) &&
+           (pool__is_searched(&assistants) || now - me.last_ended < spread__soon_ns);
 }
 
 /*
- * While the assistant uses this stack nothing may make the submitter leave it: not
- * cancellation, and not a handler's longjmp().  Nor may a handler stay for as long as
- * it likes with requests that are half done.
+ * [signals blocked] To start a thread allocates, and a handler may have interrupted
+ * malloc(): who blocks other signals than usual may be one, and is content with an
+ * assistant that is awake.
  */
+static bool may_start(const sigset_t *mask)
+{
+    return bits_of(mask) == me.usual;
+}
+
+static bool may_ask(const sigset_t *mask)
+{
+    if (!me.known) {
+        look_at_oneself(mask);
+        return false;
+    }
+    return !me.realtime && (may_start(mask) || pool__is_searched(&assistants)) && getpid() == owner;
+}
+
+/* It took so long to read, and then so long to wait. */
+static void weigh(bool helped, int64_t read_ns, int64_t waited_ns)
+{
+    if (waited_ns > PATIENCE_NS && waited_ns > read_ns / 4) { /* it was kept from running */
+        me.score = -me.rest;
+        if (me.rest < REST_MOST)
+            me.rest *= 2;
+        return;
+    }
+    spin_score__count(&me.score, helped);
+    if (me.score >= SPIN_MAX)
+        me.rest = REST_LEAST;
+}
+
+/*
+ * [signals blocked] While the assistant uses this stack nothing may make the submitter
+ * leave it: not cancellation, and not a handler's longjmp().  Nor may a handler stay
+ * for as long as it likes with requests that are half done.
+ */
+static void read_assisted(struct spread *s, bool start)
+{
+    int64_t began = pool__now_ns(), read;
+    int cancel;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pool__job_init(&s->job, 0, POOL_BLOCKING);
+    if (!start)
+        pool__begin_quiet();
+    pool__post(&assistants, &s->job, &s->job, POOL_BLOCKING);
+    if (!start)
+        pool__end_quiet();
+    read_from_front(s);
+    read = pool__now_ns();
+    dismiss(s);
+    pthread_setcancelstate(cancel, &(int){0});
+    me.last_ended = pool__now_ns();
+    weigh(s->assisted >= s->n / 8, read - began, me.last_ended - read);
+}
+
 void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perform)
 {
     struct spread s = {.reads = reads, .n = n, .perform = perform};
-    bool assisted = wants_assistant(n);
+    bool assisted = false;
     sigset_t mask;
-    int cancel;
 
-    if (!assisted) {
-        read_from_front(&s);
-        return;
+    if (n >= SPREAD_MIN && any && wants_assistant(pool__now_ns())) {
+        pool__signals_block(&mask);
+        assisted = may_ask(&mask);
+        if (assisted)
+            read_assisted(&s, may_start(&mask));
+        pool__signals_restore(&mask);
     }
-    pool__signals_block(&mask);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pool__job_init(&s.job, 0, POOL_BLOCKING);
-    pool__post(&assistants, &s.job, &s.job, POOL_BLOCKING);
+    if (assisted)
+        return;
     read_from_front(&s);
-    dismiss(&s);
-    pthread_setcancelstate(cancel, &(int){0});
-    pool__signals_restore(&mask);
-    spin_score__count(&score, s.assisted >= n / 8);
+    if (n >= SPREAD_MIN && any)
+        me.last_ended = pool__now_ns();
 }

@@ -291,6 +291,14 @@ bool iocb__is_cached_read(struct iocb_checker *checker, void *user, const struct
     return true;
 }
 
+bool iocb__is_same_read(const struct linux_iocb *iocb, const struct operation *op)
+{
+    struct operation again = {0};
+
+    return set_plain_read(iocb, &again) && again.fd == op->fd && again.buffer == op->buffer &&
+           again.nbytes == op->nbytes && again.offset == op->offset;
+}
+
 struct linux_event iocb__has_read(void *user, uint64_t data, ssize_t result)
 {
     memset(key_of(user), 0, sizeof(uint32_t));

@@ -27,6 +27,9 @@ int iocb__read(const void *user, struct linux_iocb *iocb);
 bool iocb__is_cached_read(struct iocb_checker *checker, void *user, const struct linux_iocb *iocb,
                           struct operation *op, struct resfd *resfd);
 
+/* Read again, is it the same read still? */
+bool iocb__is_same_read(const struct linux_iocb *iocb, const struct operation *op);
+
 /* It has been read: the event, and what the kernel leaves in the program's iocb. */
 struct linux_event iocb__has_read(void *user, uint64_t data, ssize_t result);
 

@@ -98,9 +98,10 @@ static int publish_read(struct context *c, struct progress *p, const struct read
     if (read->result == OPERATION_PENDING) {
         struct linux_iocb iocb;
         int err = iocb__read(reads->user[i], &iocb);
+        bool same = err == 0 && iocb__is_same_read(&iocb, &read->operation);
         if (err == 0)
-            return submit__reserved(c, &p->checker, reads->user[i], &iocb, &read->operation,
-                                    &p->batch);
+            return submit__reserved(c, &p->checker, reads->user[i], &iocb,
+                                    same ? &read->operation : NULL, &p->batch);
         ring__unreserve(c);
         return err;
     }
@@ -117,16 +118,21 @@ static int publish_read(struct context *c, struct progress *p, const struct read
 static __attribute__((noinline)) int submit_reads(struct context *c, struct progress *p)
 {
     struct reads reads;
+    unsigned collected;
     int err = 0;
 
     collect_reads(p, &reads);
     p->singly = p->n + (long)reads.n + 1;
     if (reads.n < SPREAD_MIN)
         return 0;
+    collected = reads.n;
     reserve_reads(c, &reads);
-    p->singly = p->n + (long)reads.n + (reads.n == 0);
+    p->singly = reads.n < collected ? p->nr : p->n + (long)reads.n;
     engine__read_cached(reads.read, reads.n);
     for (unsigned i = 0; i < reads.n; i++) {
+        const struct cached_read *read = &reads.read[i];
+        if (read->result == OPERATION_PENDING && !read->operation.tried)
+            p->singly = p->nr; /* the page cache has nothing to do with it */
         if (err)
             ring__unreserve(c);
         else if ((err = publish_read(c, p, &reads, i)) == 0)

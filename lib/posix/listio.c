@@ -82,13 +82,16 @@ static __attribute__((noinline)) int submit_reads(struct call *call, int first, 
     if (n < (int)SPREAD_MIN)
         return 0;
     engine__read_cached(reads, (unsigned)n);
-    for (int i = 0; i < n; i++) {
-        if (reads[i].result == OPERATION_PENDING)
-            submit_begun(call, call->list[first + i], &reads[i].operation);
-        else
-            posix__over(call->list[first + i], reads[i].result);
-    }
     *next_look = first + n;
+    for (int i = 0; i < n; i++) {
+        if (reads[i].result != OPERATION_PENDING) {
+            posix__over(call->list[first + i], reads[i].result);
+            continue;
+        }
+        if (!reads[i].operation.tried)
+            *next_look = call->nent; /* the page cache has nothing to do with it */
+        submit_begun(call, call->list[first + i], &reads[i].operation);
+    }
     return n;
 }
 

@@ -380,6 +380,65 @@ START_TEST(from_many_threads_under_signals)
 }
 END_TEST
 
+static aio_context_t handlers;
+static atomic_int by_handler, wrong_by_handler;
+static sem_t end_of_other;
+
+static void submit_in_handler(int signo)
+{
+    struct io_event events[50];
+    int saved = errno;
+
+    (void)signo;
+    for (int round = 0; round < 3; round++) { /* the last could make good use of a thread */
+        if (t_submit(handlers, 50, list) != 50 || t_getevents(handlers, 50, 50, events, NULL) != 50)
+            atomic_fetch_add(&wrong_by_handler, 1);
+    }
+    atomic_fetch_add(&by_handler, 1);
+    errno = saved;
+}
+
+/* With it malloc() takes locks. */
+static void *sit_by(void *argument)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (sem_wait(&end_of_other) != 0)
+        ;
+    return argument;
+}
+
+/* Also malloc(), which the start of the first thread needs, too. */
+START_TEST(a_handler_may_have_interrupted_anything)
+{
+    int fd = temp_file(FILE_BYTES);
+    pthread_t other;
+
+    ck_assert_int_eq(sem_init(&end_of_other, 0, 0), 0);
+    ck_assert_int_eq(pthread_create(&other, NULL, sit_by, NULL), 0);
+    handlers = new_context(MANY);
+    prep_blocks(50, fd);
+    ck_assert_int_eq(t_submit(handlers, 50, list), 50);
+    reap_blocks(handlers, 50);
+    handle(SIGUSR1, submit_in_handler, 0);
+    storm_begin(SIGUSR1, 1000);
+    while (atomic_load(&by_handler) < 3) {
+        void *volatile block[200];
+        for (size_t i = 0; i < COUNT(block); i++)
+            block[i] = malloc(2000 + below(30000));
+        for (size_t i = 0; i < COUNT(block); i++)
+            free(block[i]);
+    }
+    storm_end();
+    sem_post(&end_of_other);
+    ck_assert_int_eq(pthread_join(other, NULL), 0);
+    ck_assert_int_eq(atomic_load(&wrong_by_handler), 0);
+    must_destroy(handlers);
+}
+END_TEST
+
 Suite *batch_suite(void)
 {
     TCase *tc;
@@ -394,5 +453,6 @@ Suite *batch_suite(void)
     tcase_add_test(tc, the_number_may_mean_another_file);
     tcase_add_test(tc, a_child_has_descriptors_of_its_own);
     tcase_add_test(tc, from_many_threads_under_signals);
+    tcase_add_loop_test(tc, a_handler_may_have_interrupted_anything, 0, 50);
     return suite;
 }

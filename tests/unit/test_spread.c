@@ -98,12 +98,15 @@ static ssize_t perform_if_assisted(struct operation *op)
 /* Off the main thread, so without assertions. */
 static void *submit_all(void *perform_one)
 {
+    spread__soon_ns = INT64_MAX;
+    prepare();
+    spread__reads(reads, MANY, perform); /* the first is its own */
     prepare();
     spread__reads(reads, MANY, *(spread__perform **)perform_one);
     return NULL;
 }
 
-/* A new thread has no experience, and asks. */
+/* A new thread has no bad experience, and asks. */
 static void submit_from_a_new_thread(spread__perform *perform_one)
 {
     pthread_t thread;
