@@ -21,8 +21,8 @@ int64_t spread__soon_ns = 100000;
 /* How long the submitter looks whether the last read is over, before it sleeps. */
 #define PATIENCE_NS 20000
 
-#define REST_LEAST 64
-#define REST_MOST 4096
+#define REST_LEAST 16u
+#define REST_MOST 4096u
 
 #define STACK_BYTES (64 * 1024) /* it makes system calls, no more */
 
@@ -51,8 +51,9 @@ static _Thread_local struct {
     bool known;         /* the next two are */
     bool realtime;      /* it must not wait for threads that are not */
     uint64_t usual;     /* the signals that it blocks */
-    int score;          /* spin_score.h: does it pay? */
-    int rest;           /* submissions to do without if an assistant is late */
+    int score;          /* spin_score.h: does it pay to wake one? */
+    unsigned without;   /* submissions to do without, for one was late */
+    unsigned rest;      /* and how many after the next time */
     int64_t last_ended; /* ns */
 } me;
 
@@ -168,8 +169,12 @@ static void look_at_oneself(const sigset_t *mask)
 /* Is one awake, or will there be more to do when one that is woken has come? */
 static bool wants_assistant(int64_t now)
 {
-    return spin_score__wanted(&me.score) &&
-           (pool__is_searched(&assistants) || now - me.last_ended < spread__soon_ns);
+    if (me.without > 0) {
+        me.without--;
+        return false;
+    }
+    return pool__is_searched(&assistants) ||
+           (now - me.last_ended < spread__soon_ns && spin_score__wanted(&me.score));
 }
 
 /*
@@ -195,7 +200,7 @@ static bool may_ask(const sigset_t *mask)
 static void weigh(bool helped, int64_t read_ns, int64_t waited_ns)
 {
     if (waited_ns > PATIENCE_NS && waited_ns > read_ns / 4) { /* it was kept from running */
-        me.score = -me.rest;
+        me.without = me.rest;
         if (me.rest < REST_MOST)
             me.rest *= 2;
         return;
