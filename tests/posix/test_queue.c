@@ -606,19 +606,18 @@ static bool take_one(void)
 /* One after the other until the queue is closed: then none is in progress. */
 static void *submit_until_closed(void *argument)
 {
-    struct block block;
+    struct block *block = argument;
     char byte;
 
-    (void)argument;
     for (;;) {
-        prep_queued(&block.cb, shared, shared_fd, &byte, 1);
-        atomic_store(&block.taken, false);
-        if (aio_read(&block.cb) != 0)
+        prep_queued(&block->cb, shared, shared_fd, &byte, 1);
+        atomic_store(&block->taken, false);
+        if (aio_read(&block->cb) != 0)
             break;
         atomic_fetch_add(&accepted, 1);
-        while (!atomic_load(&block.taken) && take_one())
+        while (!atomic_load(&block->taken) && take_one())
             ;
-        if (!atomic_load(&block.taken))
+        if (!atomic_load(&block->taken))
             return NULL;
     }
     if (errno != EINVAL)
@@ -637,17 +636,19 @@ static void *take_until_closed(void *argument)
 /* "EBUSY": it is as open as before.  Nobody is refused who was not too late. */
 START_TEST(closing_races_with_submitting_and_waiting)
 {
+    static struct block blocks_of[2]; /* whoever has taken one may outlive its submitter */
+    const int rounds = SANITIZED ? 500 : 5000;
     pthread_t submitters[2], taker;
 
     if (_i)
         queue_everything();
     shared_fd = temp_file(1);
-    for (int round = 0; round < 5000; round++) {
+    for (int round = 0; round < rounds; round++) {
         int refused_before, result;
         shared = open_queue(NULL);
         atomic_store(&refused, 0);
         for (int i = 0; i < 2; i++)
-            start_thread(&submitters[i], submit_until_closed, NULL);
+            start_thread(&submitters[i], submit_until_closed, &blocks_of[i]);
         start_thread(&taker, take_until_closed, NULL);
         do {
             refused_before = atomic_load(&refused);
