@@ -57,33 +57,18 @@ static _Thread_local struct {
     int64_t last_ended; /* ns */
 } me;
 
-static unsigned taken_of(unsigned taken)
-{
-    return taken % BACK + taken / BACK;
-}
-
-static unsigned read_from_front(struct spread *s)
+/* Those that nobody else has taken, from the one end: how many. */
+static unsigned read_some(struct spread *s, bool from_back)
 {
     unsigned n = 0;
 
     for (;; n++) {
-        unsigned taken = atomic_fetch_add_explicit(&s->taken, 1, memory_order_relaxed);
-        if (taken_of(taken) >= s->n)
+        unsigned taken =
+            atomic_fetch_add_explicit(&s->taken, from_back ? BACK : 1, memory_order_relaxed);
+        unsigned front = taken % BACK, back = taken / BACK;
+        if (front + back >= s->n)
             return n;
-        struct cached_read *r = &s->reads[taken % BACK];
-        r->result = s->perform(&r->operation);
-    }
-}
-
-static unsigned read_from_back(struct spread *s)
-{
-    unsigned n = 0;
-
-    for (;; n++) {
-        unsigned taken = atomic_fetch_add_explicit(&s->taken, BACK, memory_order_relaxed);
-        if (taken_of(taken) >= s->n)
-            return n;
-        struct cached_read *r = &s->reads[s->n - 1 - taken / BACK];
+        struct cached_read *r = &s->reads[from_back ? s->n - 1 - back : front];
         r->result = s->perform(&r->operation);
     }
 }
@@ -94,7 +79,7 @@ static void assist(struct pool *pool, struct pool_job *job)
     struct spread *s = queue_entry(job, struct spread, job);
 
     atomic_store_explicit(&s->assistant, COMES, memory_order_relaxed);
-    s->assisted = read_from_back(s);
+    s->assisted = read_some(s, true);
     if (pool__stands_in(pool))
         s->assisted = 0; /* no thread can be had, and this is the submitter */
     atomic_store_explicit(&s->assistant, GONE, memory_order_seq_cst);
@@ -227,7 +212,7 @@ static void read_assisted(struct spread *s, bool start)
     pool__post(&assistants, &s->job, &s->job, POOL_BLOCKING);
     if (!start)
         pool__end_quiet();
-    read_from_front(s);
+    read_some(s, false);
     read = pool__now_ns();
     dismiss(s);
     pthread_setcancelstate(cancel, &(int){0});
@@ -250,7 +235,7 @@ void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perfo
     }
     if (assisted)
         return;
-    read_from_front(&s);
+    read_some(&s, false);
     if (n >= SPREAD_MIN && any)
         me.last_ended = pool__now_ns();
 }

@@ -32,11 +32,16 @@ int posix__return(int err)
     return -1;
 }
 
-int posix__refuse(struct uaio_aiocb *cb, int err)
+void posix__over(struct uaio_aiocb *cb, ssize_t result)
 {
     cq__forget_former(cb);
     aiocb__begin(cb, (struct request_id){0, 0});
-    aiocb__publish(cb, -err);
+    aiocb__publish(cb, result);
+}
+
+int posix__refuse(struct uaio_aiocb *cb, int err)
+{
+    posix__over(cb, -err);
     return -err;
 }
 
@@ -196,13 +201,6 @@ bool posix__set_plain_read(struct operation *op, const struct uaio_aiocb *cb, in
     op->buffer = (void *)cb->aio_buf;
     op->nbytes = cb->aio_nbytes;
     return true;
-}
-
-void posix__over(struct uaio_aiocb *cb, ssize_t result)
-{
-    cq__forget_former(cb);
-    aiocb__begin(cb, (struct request_id){0, 0});
-    aiocb__publish(cb, result);
 }
 
 int posix__submit(struct uaio_aiocb *cb, int opcode, int64_t offset)

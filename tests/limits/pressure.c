@@ -12,6 +12,7 @@
  * once or as its result.  What is refused is done by pread() or pwrite(), so that all
  * can be compared in the end; most must not be.  Nothing hangs: there is an alarm.
  */
+#include "verdict.h"
 #ifdef BOTH_FACES
 # include "../linux/api.h"
 #endif
@@ -30,42 +31,10 @@
 /* PENDING: at 768 bytes each they would not fit into the 16 MiB of the test. */
 enum { BLOCK = 16 * 1024, WINDOW = 128, PENDING = 16384, ALARM_S = 240 };
 
-static const char *step = "start";
 static int file;
 static unsigned blocks, refused;
 static unsigned char buffers[WINDOW][BLOCK];
 static unsigned at[WINDOW]; /* the block that is in that buffer */
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "pressure: %s: %s\n", step, what);
-    _exit(1);
-}
-
-static void must(bool condition, const char *what)
-{
-    if (!condition)
-        fail(what);
-}
-
-static void insist(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    perror(what);
-    _exit(2);
-}
-
-static void hangs(int signo)
-{
-    static const char text[] = ": hangs\n";
-
-    (void)signo;
-    if (write(STDERR_FILENO, step, strlen(step)) < 0 ||
-        write(STDERR_FILENO, text, sizeof text - 1) < 0)
-        _exit(4);
-    _exit(3);
-}
 
 /* ---- the file ------------------------------------------------------------------ */
 
@@ -133,16 +102,6 @@ static void end_block(unsigned slot, ssize_t result, int error, bool writes, uns
 
 static struct aiocb cbs[PENDING];
 static bool accepted[PENDING];
-
-static void fill(struct aiocb *cb, int fd, void *buffer, size_t nbytes, off_t offset)
-{
-    memset(cb, 0, sizeof *cb);
-    cb->aio_fildes = fd;
-    cb->aio_buf = buffer;
-    cb->aio_nbytes = nbytes;
-    cb->aio_offset = offset;
-    cb->aio_sigevent.sigev_notify = SIGEV_NONE;
-}
 
 static bool is_accepted(int result)
 {
@@ -319,8 +278,7 @@ int main(int argc, char **argv)
     insist(argc == 2, "usage: limits-pressure FILE-MIB");
     blocks = (unsigned)strtoul(argv[1], NULL, 10) * (1024 * 1024 / BLOCK);
     insist(blocks >= WINDOW && (blocks & (blocks - 1)) == 0, "a power of 2");
-    signal(SIGALRM, hangs);
-    alarm(ALARM_S);
+    begin("pressure", ALARM_S);
     file = mkstemp(path);
     insist(file >= 0 && unlink(path) == 0, "temporary file");
     posix_file();

@@ -18,6 +18,7 @@
  *
  * All that is needed is opened and mapped before there is a limit.
  */
+#include "verdict.h"
 #ifdef BOTH_FACES
 # include "../linux/api.h"
 #endif
@@ -52,56 +53,14 @@ enum { ALARM_S = 60 };
 
 static bool may_refuse, plain_signals, pending_limited;
 static struct rlimit pending_before;
-static const char *step = "start";
 static unsigned refused;
 static int file, appended, pipe_ends[2], socket_ends[2], bump;
 static unsigned char wrote[RECORDS][RECORD], got[RECORDS][RECORD], big[BIG], big_got[BIG];
-
-static _Noreturn void fail(const char *what)
-{
-    fprintf(stderr, "scenario: %s: %s\n", step, what);
-    _exit(1);
-}
-
-static void must(bool condition, const char *what)
-{
-    if (!condition)
-        fail(what);
-}
-
-static void insist(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    perror(what);
-    _exit(2);
-}
-
-static void hangs(int signo)
-{
-    static const char text[] = ": hangs\n";
-
-    (void)signo;
-    if (write(STDERR_FILENO, step, strlen(step)) < 0 ||
-        write(STDERR_FILENO, text, sizeof text - 1) < 0)
-        _exit(4);
-    _exit(3);
-}
 
 /* ---- the POSIX face ---------------------------------------------------------- */
 
 static struct aiocb cbs[RECORDS];
 static bool accepted[RECORDS];
-
-static void fill(struct aiocb *cb, int fd, void *buffer, size_t nbytes, off_t offset)
-{
-    memset(cb, 0, sizeof *cb);
-    cb->aio_fildes = fd;
-    cb->aio_buf = buffer;
-    cb->aio_nbytes = nbytes;
-    cb->aio_offset = offset;
-    cb->aio_sigevent.sigev_notify = SIGEV_NONE;
-}
 
 /* What a call that submits said. */
 static bool is_accepted(int result)
@@ -645,8 +604,7 @@ int main(int argc, char **argv)
 {
     const struct sigaction action = {.sa_sigaction = take_signal, .sa_flags = SA_SIGINFO};
 
-    signal(SIGALRM, hangs);
-    alarm(ALARM_S);
+    begin("scenario", ALARM_S);
     insist(sigaction(SIGRTMIN + 1, &action, NULL) == 0, "sigaction");
     file = temporary(0);
     appended = temporary(O_APPEND);

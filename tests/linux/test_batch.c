@@ -4,6 +4,7 @@
  * nobody may be able to tell.
  */
 #include "helpers.h"
+#include "../long_list.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -11,20 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define MANY 100
-#define BLOCK 512u
-#define FILE_BYTES ((size_t)MANY * BLOCK)
-#define ROUNDS 50
-
 static struct iocb cbs[MANY], *list[MANY];
 static unsigned char buffers[MANY][BLOCK];
-static unsigned seed = 1;
-
-static size_t below(size_t n)
-{
-    seed = seed * 1103515245u + 12345u;
-    return (seed >> 8) % n;
-}
 
 /* A read of one of the file's blocks into its own buffer. */
 static void prep_block(size_t i, int fd)
@@ -79,11 +68,9 @@ static void reap_blocks(aio_context_t ctx, size_t n)
     }
 }
 
-static const size_t sizes[] = {7, 8, 9, 31, 32, 33, 40, 64, MANY};
-
 START_TEST(each_is_read_once)
 {
-    size_t n = sizes[_i];
+    size_t n = (size_t)sizes[_i];
     int fd = temp_file(FILE_BYTES);
     aio_context_t ctx = new_context(MANY);
 
@@ -448,7 +435,7 @@ Suite *batch_suite(void)
     TCase *tc;
     Suite *suite = new_suite("batch", 60, &tc);
 
-    tcase_add_loop_test(tc, each_is_read_once, 0, (int)COUNT(sizes));
+    tcase_add_loop_test(tc, each_is_read_once, 0, SIZES);
     tcase_add_test(tc, of_several_files);
     tcase_add_loop_test(tc, stops_at_a_bad_one_wherever_it_is, 0, WAYS_TO_SPOIL);
     tcase_add_test(tc, results_of_their_own);

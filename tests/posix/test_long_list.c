@@ -4,23 +4,12 @@
  * with: nobody may be able to tell.
  */
 #include "helpers.h"
+#include "../long_list.h"
 
 #include <sched.h>
 
-#define MANY 100
-#define BLOCK 512u
-#define FILE_BYTES ((size_t)MANY * BLOCK)
-#define ROUNDS 50
-
 static struct aiocb cbs[MANY], *list[MANY];
 static unsigned char buffers[MANY][BLOCK];
-static unsigned seed = 1;
-
-static size_t below(size_t n)
-{
-    seed = seed * 1103515245u + 12345u;
-    return (seed >> 8) % n;
-}
 
 static void prep_block(size_t i, int fd)
 {
@@ -41,9 +30,6 @@ static void has_read_block(size_t i)
     ck_assert_int_eq((int)finish(&cbs[i]), (int)BLOCK);
     ck_assert(is_pattern(buffers[i], BLOCK, (size_t)cbs[i].aio_offset));
 }
-
-static const int sizes[] = {7, 8, 9, 31, 32, 33, 40, 64, MANY};
-#define SIZES ((int)COUNT(sizes))
 
 START_TEST(each_is_read_once)
 {
