@@ -205,8 +205,9 @@ START_TEST(as_many_as_there_is_room_for)
     ck_assert_int_eq(n, -EAGAIN);
     ck_assert_int_ge(room, 40);
     reap(ctx, (size_t)room, NULL);
-    /* The more so of lists that end where the room does. */
-    for (int left = 0; left < 20 && left <= room; left++) {
+    /* The more so of lists that end where the room does.  The kernel keeps some of it
+     * for each processor: what there is depends on where the thread runs. */
+    for (int left = 0; left < 20 && left <= room && !on_kernel(); left++) {
         for (n = 0; n < room - left; n++)
             must_submit(ctx, &cbs[0]);
         ck_assert_int_eq(t_submit(ctx, 32, list), left > 0 ? left : -EAGAIN);
