@@ -139,15 +139,18 @@ static uint64_t bits_of(const sigset_t *mask)
     return bits;
 }
 
-static void look_at_oneself(const sigset_t *mask)
+static void look_at_oneself(void)
 {
     struct sched_param param;
+    sigset_t mask;
     int policy;
 
+    sigemptyset(&mask);
+    pthread_sigmask(SIG_BLOCK, NULL, &mask);
     me.known = true;
     me.realtime = pthread_getschedparam(pthread_self(), &policy, &param) != 0 ||
                   policy == SCHED_FIFO || policy == SCHED_RR;
-    me.usual = bits_of(mask);
+    me.usual = bits_of(&mask);
     me.rest = REST_LEAST;
 }
 
@@ -164,20 +167,20 @@ static bool wants_assistant(int64_t now)
 
 /*
  * [signals blocked] To start a thread allocates, and a handler may have interrupted
- * malloc(): who blocks other signals than usual may be one, and is content with an
- * assistant that is awake.
+ * malloc(): who blocks more signals than usual may be one, and is content with an
+ * assistant that is awake.  Who blocks less shows that it was one that was looked at.
  */
 static bool may_start(const sigset_t *mask)
 {
-    return bits_of(mask) == me.usual;
+    uint64_t bits = bits_of(mask);
+
+    if ((bits & ~me.usual) == 0)
+        me.usual = bits;
+    return bits == me.usual;
 }
 
 static bool may_ask(const sigset_t *mask)
 {
-    if (!me.known) {
-        look_at_oneself(mask);
-        return false;
-    }
     return !me.realtime && (may_start(mask) || pool__is_searched(&assistants)) && getpid() == owner;
 }
 
@@ -226,6 +229,8 @@ void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perfo
     bool assisted = false;
     sigset_t mask;
 
+    if (n >= SPREAD_MIN && any && !me.known)
+        look_at_oneself(); /* by its first list, for a later one may be a handler's */
     if (n >= SPREAD_MIN && any && wants_assistant(pool__now_ns())) {
         pool__signals_block(&mask);
         assisted = may_ask(&mask);

@@ -5,7 +5,9 @@
 #include "spread.h"
 #include "os/thread.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #define MANY 64
@@ -100,8 +102,6 @@ static void *submit_all(void *perform_one)
 {
     spread__soon_ns = INT64_MAX;
     prepare();
-    spread__reads(reads, MANY, perform); /* the first is its own */
-    prepare();
     spread__reads(reads, MANY, *(spread__perform **)perform_one);
     return NULL;
 }
@@ -161,6 +161,77 @@ START_TEST(it_is_not_over_before_the_last)
 }
 END_TEST
 
+static void submit_some(int signo)
+{
+    (void)signo;
+    for (int round = 0; round < 3; round++) {
+        prepare();
+        spread__reads(reads, MANY, perform);
+    }
+}
+
+static void handle_by_submitting(void)
+{
+    struct sigaction action = {.sa_handler = submit_some};
+
+    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+}
+
+static int count_threads(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+
+    if (!dir) /* another system */
+        return 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+/* It may have interrupted malloc(), which the start of a thread needs. */
+START_TEST(a_handler_starts_no_thread)
+{
+    int before = count_threads();
+
+    spread__init(4, 1000);
+    spread__soon_ns = 0;
+    prepare();
+    spread__reads(reads, MANY, perform);
+    spread__soon_ns = INT64_MAX;
+    handle_by_submitting();
+    raise(SIGUSR1);
+    each_was_performed_once(MANY);
+    ck_assert_int_eq(atomic_load(&by_others), 0);
+    ck_assert_int_eq(count_threads(), before);
+}
+END_TEST
+
+static void *submit_first_in_a_handler(void *perform_one)
+{
+    spread__soon_ns = 0;
+    raise(SIGUSR1);
+    return submit_all(perform_one);
+}
+
+START_TEST(somebody_helps_after_a_handlers_list)
+{
+    spread__perform *perform_one = perform_if_assisted;
+    pthread_t thread;
+
+    if (pool__cpus() < 2)
+        return;
+    spread__init(4, 1000);
+    handle_by_submitting();
+    sem_init(&first_by_other, 0, 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, submit_first_in_a_handler, &perform_one), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    each_was_performed_once(MANY);
+    ck_assert_int_gt(atomic_load(&by_others), 0);
+}
+END_TEST
+
 Suite *spread_suite(void)
 {
     Suite *suite = suite_create("spread");
@@ -171,5 +242,7 @@ Suite *spread_suite(void)
     tcase_add_test(tc, without_threads_it_is_all_the_submitters);
     tcase_add_test(tc, somebody_helps);
     tcase_add_test(tc, it_is_not_over_before_the_last);
+    tcase_add_test(tc, a_handler_starts_no_thread);
+    tcase_add_test(tc, somebody_helps_after_a_handlers_list);
     return suite;
 }
