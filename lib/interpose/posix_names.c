@@ -115,7 +115,7 @@ PUBLIC int aio_fsync(int op, struct aiocb *cb)
 
 PUBLIC int aio_error(const struct aiocb *cb)
 {
-    return uaio_error((const struct uaio_aiocb *)(const void *)cb);
+    return uaio_error(ours((void *)(uintptr_t)cb));
 }
 
 PUBLIC ssize_t aio_return(struct aiocb *cb)
@@ -176,7 +176,7 @@ PUBLIC int aio_fsync64(int op, struct aiocb64 *cb)
 
 PUBLIC int aio_error64(const struct aiocb64 *cb)
 {
-    return uaio_error((const struct uaio_aiocb *)(const void *)cb);
+    return uaio_error(ours((void *)(uintptr_t)cb));
 }
 
 PUBLIC ssize_t aio_return64(struct aiocb64 *cb)
@@ -198,6 +198,7 @@ PUBLIC int aio_cancel64(int fd, struct aiocb64 *cb)
 PUBLIC void aio_init(const struct aioinit *init)
 {
     static_assert(sizeof(struct aioinit) == sizeof(struct uaio_init), "another struct aioinit");
+    __asm__("" : "+r"(init)); /* as ours() */
     uaio_init((const struct uaio_init *)(const void *)init);
 }
 
