@@ -3,10 +3,10 @@
 #include "fork_mark.h"
 #include "report.h"
 #include "stats.h"
+#include "os/thread.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -22,29 +22,36 @@ static _Atomic(hook *) finish[MAX_HOOKS]; /* atomic: release when set, acquire w
 
 /* ---- forked children ------------------------------------------------------ */
 
-#define RESETTING UINT_MAX
-
 static atomic_uint unmarked = 1; /* in place of a word that the kernel clears */
 _Atomic(atomic_uint *) process__mark = &unmarked;
 static unsigned last_epoch = 1; /* a child's is its parent's, plus 1 */
+static _Thread_local bool resetting;
 
 void process__reset(void)
 {
     atomic_uint *mark = atomic_load_explicit(&process__mark, memory_order_relaxed);
     unsigned epoch = 0;
     int saved = errno;
+    sigset_t mask;
 
-    /* Several threads of the child may come here first. */
-    if (!atomic_compare_exchange_strong_explicit(mark, &epoch, RESETTING, memory_order_acquire,
-                                                 memory_order_acquire)) {
-        while (process__epoch() == RESETTING)
-            sched_yield();
+    /* What is reset may come here: close() is ours, too. */
+    if (resetting)
         return;
+    /* Several threads of the child may come here first.  But no handler, on top of
+     * the one that resets: it would wait for itself. */
+    pool__signals_block(&mask);
+    if (atomic_compare_exchange_strong_explicit(mark, &epoch, PROCESS_RESETTING,
+                                                memory_order_acquire, memory_order_acquire)) {
+        resetting = true;
+        pthread_mutex_init(&lock, NULL);
+        for (int i = 0; i < n; i++)
+            resets[i]();
+        resetting = false;
+        atomic_store_explicit(mark, ++last_epoch, memory_order_release);
     }
-    pthread_mutex_init(&lock, NULL);
-    for (int i = 0; i < n; i++)
-        resets[i]();
-    atomic_store_explicit(mark, ++last_epoch, memory_order_release);
+    pool__signals_restore(&mask);
+    while (process__epoch() == PROCESS_RESETTING)
+        sched_yield();
     errno = saved;
 }
 

@@ -20,6 +20,7 @@
 #ifndef UAIO_PROCESS_H
 #define UAIO_PROCESS_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -29,6 +30,8 @@ void process__in_child(void (*reset)(void));
 /* atomic: points to the epoch; 0 there: this is a child, and nobody has noticed */
 extern _Atomic(atomic_uint *) process__mark;
 
+#define PROCESS_RESETTING UINT_MAX /* in place of an epoch: a thread of the child has noticed */
+
 /* The epoch; 0 in a child that has not called process__check() yet. */
 static inline unsigned process__epoch(void)
 {
@@ -36,12 +39,15 @@ static inline unsigned process__epoch(void)
                                 memory_order_acquire);
 }
 
+/* Everything is as new when this returns, whoever has done it. */
 void process__reset(void);
 
 /* To be called before anything is used that a child must not.  Async-signal-safe. */
 static inline void process__check(void)
 {
-    if (process__epoch() == 0)
+    unsigned epoch = process__epoch();
+
+    if (epoch == 0 || epoch == PROCESS_RESETTING)
         process__reset();
 }
 

@@ -886,6 +886,67 @@ START_TEST(handlers_of_atfork_may_use_aio)
 }
 END_TEST
 
+/* --- threads of a child that meet first --- */
+
+enum { CHILDS_THREADS = 8 };
+
+static atomic_int at_the_start;
+
+/* Off the main thread, so without assertions: NULL if all is right. */
+static void *write_and_wait(void *argument)
+{
+    char byte = 'x';
+    struct aiocb cb = {.aio_fildes = *(int *)argument, .aio_buf = &byte, .aio_nbytes = 1};
+    const struct aiocb *const list[] = {&cb};
+
+    cb.aio_sigevent.sigev_notify = SIGEV_NONE;
+    atomic_fetch_sub(&at_the_start, 1);
+    while (atomic_load(&at_the_start) > 0)
+        sched_yield();
+    if (aio_write(&cb) != 0)
+        return argument;
+    while (aio_error(&cb) == EINPROGRESS)
+        aio_suspend(list, 1, NULL);
+    return aio_return(&cb) == 1 ? NULL : argument;
+}
+
+static int meet_in_the_child(int fd)
+{
+    pthread_t threads[CHILDS_THREADS];
+    int wrong = 0;
+
+    atomic_store(&at_the_start, CHILDS_THREADS);
+    for (int i = 0; i < CHILDS_THREADS; i++)
+        if (pthread_create(&threads[i], NULL, write_and_wait, &fd) != 0)
+            return 100;
+    for (int i = 0; i < CHILDS_THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        wrong += failed != NULL;
+    }
+    return wrong;
+}
+
+/* "AIO works afresh there", whoever of its threads comes first, or all at once.
+ * fork() has handlers, by which its only thread is the first. */
+START_TEST(threads_of_a_child_may_meet_first)
+{
+    const int way = FORK_WAYS_HERE > BY_UNDERSCORE_FORK ? BY_UNDERSCORE_FORK : BY_FORK;
+    int fd = temp_file(256);
+
+    aio_works(fd);
+    for (int round = 0; round < 200; round++) {
+        pid_t pid = fork_by(way);
+        if (pid == 0)
+            _exit(meet_in_the_child(fd));
+        if (no_such_way(pid, __func__))
+            return;
+        ck_assert_int_eq(status_of(pid), 0);
+    }
+    aio_works(fd);
+}
+END_TEST
+
 Suite *fork_suite(void)
 {
     TCase *tc;
@@ -912,6 +973,7 @@ Suite *fork_suite(void)
     tcase_add_loop_test(tc, a_handler_may_fork_while_lio_listio_waits, 0, FORK_WAYS_HERE);
     tcase_add_loop_test(tc, children_of_children, 0, FORK_WAYS_HERE);
     tcase_add_loop_test(tc, many_children_at_once, 0, FORK_WAYS_HERE);
+    tcase_add_test(tc, threads_of_a_child_may_meet_first);
     tcase_add_loop_test(tc, handlers_of_atfork_may_use_aio, 0, 2 * IN_FLIGHT_KINDS);
     return suite;
 }
