@@ -36,13 +36,13 @@ static int create_temp_file(const char *base, char **name)
     return mkstemp(path);
 }
 
-#define TEST_VERIFY_EXIT(condition)                          \
-    do {                                                     \
-        if (!(condition)) {                                  \
-            printf("line %d: %s\n", __LINE__, #condition);   \
-            exit(1);                                         \
-        }                                                    \
-    } while (0)
+#define TEST_VERIFY_EXIT(condition)               \
+ do {                                             \
+  if (!(condition)) {                             \
+   printf("line %d: %s\n", __LINE__, #condition); \
+   exit(1);                                       \
+  }                                               \
+ } while (0)
 
 int main(int argc, char **argv)
 {
