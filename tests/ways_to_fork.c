@@ -5,14 +5,10 @@
 #include "ways_to_fork.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Older C libraries do not have it. */
@@ -48,49 +44,16 @@ pid_t fork_by(int way)
 #endif
 }
 
-static pid_t sleeper;
-static int sleepers_signal;
-
-static bool is_asleep(pid_t tid)
+bool was_asleep(const void *context)
 {
-    char path[64], line[512];
-    const char *state;
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
-    if (n <= 0)
-        abort();
-    close(fd);
-    line[n] = '\0';
-    state = strrchr(line, ')'); /* the name before it may hold anything */
-    return state && strncmp(state, ") S", 3) == 0;
-}
-
-static void *send_when_asleep(void *argument)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
-    while (!is_asleep(sleeper))
-        sched_yield();
-    if (syscall(SYS_tgkill, getpid(), sleeper, sleepers_signal) != 0)
-        abort();
-    return argument;
-}
-
-void signal_when_asleep_begin(pthread_t *sender, int signo)
-{
-    sleeper = (pid_t)syscall(SYS_gettid);
-    sleepers_signal = signo;
-    if (pthread_create(sender, NULL, send_when_asleep, NULL) != 0)
-        abort();
-}
-
-void signal_when_asleep_end(pthread_t sender)
-{
-    pthread_join(sender, NULL);
+#if defined __linux__ && defined __x86_64__
+    const ucontext_t *interrupted = context;
+    return interrupted->uc_mcontext.gregs[REG_RAX] == -EINTR;
+#elif defined __linux__ && defined __i386__
+    const ucontext_t *interrupted = context;
+    return interrupted->uc_mcontext.gregs[REG_EAX] == -EINTR;
+#else
+    (void)context;
+    return true;
+#endif
 }

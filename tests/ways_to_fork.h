@@ -7,7 +7,6 @@
 #ifndef UAIO_TESTS_WAYS_TO_FORK_H
 #define UAIO_TESTS_WAYS_TO_FORK_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,12 +20,11 @@ bool wipes_on_fork(void);
 pid_t fork_by(int way);
 
 /*
- * Linux: between the two, the calling thread gets the signal once, when it is seen
- * asleep.  A handler that forks otherwise than by fork() may do so there only: the
- * child goes on in the call that was interrupted, and only what asks the system
- * again tells it that it is one.
+ * Of a handler's third argument: has the signal interrupted a system call that slept?
+ * Also true where nothing is known of the machine.  In the child of a fork without
+ * handlers nothing is as new until the library is called again: so a handler may only
+ * fork there, if the child goes on in the call that was interrupted.
  */
-void signal_when_asleep_begin(pthread_t *sender, int signo);
-void signal_when_asleep_end(pthread_t sender);
+bool was_asleep(const void *context);
 
 #endif

@@ -636,29 +636,12 @@ static void fork_once(int signo, siginfo_t *info, void *context)
 
     (void)signo;
     (void)info;
-    (void)context;
-    if (forked < 0 && aio_error(&pair[1]) == EINPROGRESS) {
+    if (forked < 0 && aio_error(&pair[1]) == EINPROGRESS &&
+        (handlers_way == BY_FORK || was_asleep(context))) {
         forked = fork_by(handlers_way);
         fork_error = errno;
     }
     errno = saved;
-}
-
-/* fork() may come at any moment, the others when the call sleeps. */
-static void signals_begin(pthread_t *sender)
-{
-    if (handlers_way == BY_FORK)
-        storm_begin(SIGUSR1, 1000);
-    else
-        signal_when_asleep_begin(sender, SIGUSR1);
-}
-
-static void signals_end(pthread_t sender)
-{
-    if (handlers_way == BY_FORK)
-        storm_end();
-    else
-        signal_when_asleep_end(sender);
 }
 
 static void prep_pair(struct aiocb cbs[2], char buf[2], int ends[2])
@@ -690,7 +673,6 @@ START_TEST(a_handler_may_fork_while_aio_suspend_waits)
     const struct aiocb *const list[] = {&pair[0], &pair[1]};
     char buf[2];
     int ends[2], fd = temp_file(256);
-    pthread_t sender;
 
     handlers_way = _i;
     handle(SIGUSR1, fork_once, 0);
@@ -702,7 +684,7 @@ START_TEST(a_handler_may_fork_while_aio_suspend_waits)
         must_read(&pair[0]);
         must_read(&pair[1]);
         forked = -1;
-        signals_begin(&sender);
+        storm_begin(SIGUSR1, 1000);
         errno = 0;
         result = aio_suspend(list, 2, NULL);
         error = errno;
@@ -713,7 +695,7 @@ START_TEST(a_handler_may_fork_while_aio_suspend_waits)
             aio_works(fd);
             _exit(0);
         }
-        signals_end(sender);
+        storm_end();
         errno = fork_error;
         if (no_such_way((pid_t)forked, __func__))
             return;
@@ -732,7 +714,6 @@ START_TEST(a_handler_may_fork_while_lio_listio_waits)
     struct aiocb *const list[] = {&pair[0], &pair[1]};
     char buf[2];
     int ends[2], fd = temp_file(256);
-    pthread_t sender;
 
     handlers_way = _i;
     handle(SIGUSR1, fork_once, 0);
@@ -742,7 +723,7 @@ START_TEST(a_handler_may_fork_while_lio_listio_waits)
 
         prep_pair(pair, buf, ends);
         forked = -1;
-        signals_begin(&sender);
+        storm_begin(SIGUSR1, 1000);
         result = lio_listio(LIO_WAIT, list, 2, NULL);
         error = errno;
         if (forked == 0) {
@@ -753,7 +734,7 @@ START_TEST(a_handler_may_fork_while_lio_listio_waits)
             aio_works(fd);
             _exit(0);
         }
-        signals_end(sender);
+        storm_end();
         errno = fork_error;
         if (no_such_way((pid_t)forked, __func__))
             return;
