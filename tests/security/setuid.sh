@@ -66,7 +66,8 @@ if setcap cap_net_bind_service+ep "$scratch/capable" 2>"$scratch/setcap.err"; th
 fi
 for way in $ways; do
     [ ! -e "$scratch/stats/$way" ] || fail "$way has written the file that the environment names"
-    [ ! -s "$scratch/$way.err" ] || fail "$way speaks: $(cat "$scratch/$way.err")"
+    # gcov's runtime, in a build for coverage, complains by itself.
+    ! grep -qv '^profiling:' "$scratch/$way.err" || fail "$way speaks: $(cat "$scratch/$way.err")"
 done
 echo "settings are taken without more rights, and not with: $ways"
 rm -rf "$scratch"
