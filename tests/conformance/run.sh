@@ -69,6 +69,7 @@ glibc() {
     fetch glibc
     mkdir -p "$scratch/glibc/rt"
     cp test-skeleton.c "$scratch/glibc"
+    cd "$scratch/glibc" # where they leave their files
     for source in "$scratch"/glibc/source/rt/tst-aio*.c; do
         name=$(basename "$source" .c)
         [ "$name" != tst-aio6-time64 ] || continue # the same, for 32 bits
@@ -81,6 +82,7 @@ glibc() {
             UAIO_STATS="$scratch/stats" "$test"
         grep -q 'submitted *[1-9]' "$scratch/stats" || die "$name does not run on the library"
     done
+    cd - >/dev/null
 }
 
 libaio
