@@ -179,9 +179,9 @@ static bool may_start(const sigset_t *mask)
     return bits == me.usual;
 }
 
-static bool may_ask(const sigset_t *mask)
+static bool may_ask(bool start)
 {
-    return !me.realtime && (may_start(mask) || pool__is_searched(&assistants)) && getpid() == owner;
+    return !me.realtime && (start || pool__is_searched(&assistants)) && getpid() == owner;
 }
 
 /* It took so long to read, and then so long to wait. */
@@ -226,21 +226,22 @@ static void read_assisted(struct spread *s, bool start)
 void spread__reads(struct cached_read *reads, unsigned n, spread__perform *perform)
 {
     struct spread s = {.reads = reads, .n = n, .perform = perform};
-    bool assisted = false;
+    bool long_one = n >= SPREAD_MIN && any, assisted = false;
     sigset_t mask;
 
-    if (n >= SPREAD_MIN && any && !me.known)
+    if (long_one && !me.known)
         look_at_oneself(); /* by its first list, for a later one may be a handler's */
-    if (n >= SPREAD_MIN && any && wants_assistant(pool__now_ns())) {
+    if (long_one && wants_assistant(pool__now_ns())) {
         pool__signals_block(&mask);
-        assisted = may_ask(&mask);
+        bool start = may_start(&mask);
+        assisted = may_ask(start);
         if (assisted)
-            read_assisted(&s, may_start(&mask));
+            read_assisted(&s, start);
         pool__signals_restore(&mask);
     }
     if (assisted)
         return;
     read_some(&s, false);
-    if (n >= SPREAD_MIN && any)
+    if (long_one)
         me.last_ended = pool__now_ns();
 }

@@ -49,10 +49,10 @@ static struct uaio_aiocb *ours(void *libc)
     return libc;
 }
 
-static const struct uaio_aiocb *const *our_list(const void *list)
+static const void *hidden(const void *pointer)
 {
-    __asm__("" : "+r"(list));
-    return list;
+    __asm__("" : "+r"(pointer));
+    return pointer;
 }
 
 static int64_t narrow_offset(const struct uaio_aiocb *cb)
@@ -68,8 +68,7 @@ static int submit(struct uaio_aiocb *cb, int opcode, posix__offset_of *offset_of
 static int listio(int mode, const void *list, int nent, struct sigevent *sig,
                   posix__offset_of *offset_of)
 {
-    return posix__return(
-        posix__listio(mode, (struct uaio_aiocb *const *)our_list(list), nent, sig, offset_of));
+    return posix__return(posix__listio(mode, hidden(list), nent, sig, offset_of));
 }
 
 PUBLIC int aio_read(struct aiocb *cb)
@@ -115,7 +114,7 @@ PUBLIC int aio_fsync(int op, struct aiocb *cb)
 
 PUBLIC int aio_error(const struct aiocb *cb)
 {
-    return uaio_error(ours((void *)(uintptr_t)cb));
+    return uaio_error(hidden(cb));
 }
 
 PUBLIC ssize_t aio_return(struct aiocb *cb)
@@ -125,7 +124,7 @@ PUBLIC ssize_t aio_return(struct aiocb *cb)
 
 PUBLIC int aio_suspend(const struct aiocb *const list[], int nent, const struct timespec *timeout)
 {
-    return uaio_suspend(our_list(list), nent, timeout);
+    return uaio_suspend(hidden(list), nent, timeout);
 }
 
 PUBLIC int aio_cancel(int fd, struct aiocb *cb)
@@ -176,7 +175,7 @@ PUBLIC int aio_fsync64(int op, struct aiocb64 *cb)
 
 PUBLIC int aio_error64(const struct aiocb64 *cb)
 {
-    return uaio_error(ours((void *)(uintptr_t)cb));
+    return uaio_error(hidden(cb));
 }
 
 PUBLIC ssize_t aio_return64(struct aiocb64 *cb)
@@ -187,7 +186,7 @@ PUBLIC ssize_t aio_return64(struct aiocb64 *cb)
 PUBLIC int aio_suspend64(const struct aiocb64 *const list[], int nent,
                          const struct timespec *timeout)
 {
-    return uaio_suspend(our_list(list), nent, timeout);
+    return uaio_suspend(hidden(list), nent, timeout);
 }
 
 PUBLIC int aio_cancel64(int fd, struct aiocb64 *cb)
@@ -198,8 +197,7 @@ PUBLIC int aio_cancel64(int fd, struct aiocb64 *cb)
 PUBLIC void aio_init(const struct aioinit *init)
 {
     static_assert(sizeof(struct aioinit) == sizeof(struct uaio_init), "another struct aioinit");
-    __asm__("" : "+r"(init)); /* as ours() */
-    uaio_init((const struct uaio_init *)(const void *)init);
+    uaio_init(hidden(init));
 }
 
 # if __TIMESIZE == 32
@@ -224,10 +222,10 @@ PUBLIC int __aio_suspend_time64(const struct aiocb *const list[], int nent,
     struct timespec narrow;
 
     if (!timeout || timeout->tv_sec > LONG_MAX)
-        return uaio_suspend(our_list(list), nent, NULL);
+        return uaio_suspend(hidden(list), nent, NULL);
     narrow.tv_sec = timeout->tv_sec < 0 ? -1 : (long)timeout->tv_sec;
     narrow.tv_nsec = timeout->tv_nsec;
-    return uaio_suspend(our_list(list), nent, &narrow);
+    return uaio_suspend(hidden(list), nent, &narrow);
 }
 # endif
 #endif

@@ -107,11 +107,11 @@ static void *submit_all(void *perform_one)
 }
 
 /* A new thread has no bad experience, and asks. */
-static void submit_from_a_new_thread(spread__perform *perform_one)
+static void submit_from_a_new_thread(void *(*submit)(void *), spread__perform *perform_one)
 {
     pthread_t thread;
 
-    ck_assert_int_eq(pthread_create(&thread, NULL, submit_all, &perform_one), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, submit, &perform_one), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     each_was_performed_once(MANY);
 }
@@ -123,7 +123,7 @@ START_TEST(somebody_helps)
     spread__init(4, 1000);
     for (int round = 0; round < 100; round++) {
         sem_init(&first_by_other, 0, 0);
-        submit_from_a_new_thread(perform_if_assisted);
+        submit_from_a_new_thread(submit_all, perform_if_assisted);
         ck_assert_int_gt(atomic_load(&by_others), 0);
     }
 }
@@ -155,7 +155,7 @@ START_TEST(it_is_not_over_before_the_last)
     for (int round = 0; round < 100; round++) {
         sem_init(&first_by_other, 0, 0);
         sem_init(&all_others_done, 0, 0);
-        submit_from_a_new_thread(perform_to_the_end);
+        submit_from_a_new_thread(submit_all, perform_to_the_end);
         ck_assert_int_eq(atomic_load(&by_others), 1);
     }
 }
@@ -217,17 +217,12 @@ static void *submit_first_in_a_handler(void *perform_one)
 
 START_TEST(somebody_helps_after_a_handlers_list)
 {
-    spread__perform *perform_one = perform_if_assisted;
-    pthread_t thread;
-
     if (pool__cpus() < 2)
         return;
     spread__init(4, 1000);
     handle_by_submitting();
     sem_init(&first_by_other, 0, 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, submit_first_in_a_handler, &perform_one), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    each_was_performed_once(MANY);
+    submit_from_a_new_thread(submit_first_in_a_handler, perform_if_assisted);
     ck_assert_int_gt(atomic_load(&by_others), 0);
 }
 END_TEST
