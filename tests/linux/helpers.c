@@ -550,6 +550,7 @@ Suite *new_suite(const char *name, double timeout, TCase **tc)
 {
     Suite *suite = suite_create(name);
 
+    leave_out_of(name);
     *tc = tcase_create(name);
     tcase_set_timeout(*tc, timeout);
     suite_add_tcase(suite, *tc);

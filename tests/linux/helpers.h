@@ -18,6 +18,7 @@
 #define UAIO_TESTS_LINUX_HELPERS_H
 
 #include "api.h"
+#include "../leave_out.h"
 #include "../ways_to_fork.h"
 
 #include <check.h>

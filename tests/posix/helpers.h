@@ -17,6 +17,7 @@
 #define UAIO_TESTS_POSIX_HELPERS_H
 
 #include "api.h"
+#include "../leave_out.h"
 #include "../ways_to_fork.h"
 
 #include <check.h>
