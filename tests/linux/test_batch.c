@@ -132,6 +132,8 @@ START_TEST(stops_at_a_bad_one_wherever_it_is)
     for (size_t bad = 0; bad < 50; bad++) {
         int error;
         prep_blocks(50, fd);
+        if (sizeof(void *) < 8 && _i == 4)
+            SKIP("no address of 32 bits need be the kernel's");
         error = spoil(bad, _i);
         ck_assert_int_eq(t_submit(ctx, 50, list), bad > 0 ? (int)bad : error);
         reap_blocks(ctx, bad);
