@@ -20,9 +20,12 @@ bool uaio__has_positions(int fd, bool for_write);
 
 /*
  * As preadv2(), but -EAGAIN instead of waiting for a device, and -EOPNOTSUPP
- * where that cannot be had.  May read less than asked for.
+ * where that cannot be had.  May read less than asked for, but 0 at the end only.
  */
 ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags);
+
+/* Is there such a call, as far as is known? */
+bool uaio__can_read_nowait(void);
 
 /*
  * As preadv2() and pwritev2(): -1 with errno, and offset -1 for a stream.

@@ -58,14 +58,44 @@ static ssize_t write2(int fd, const struct iovec *from, int n, int64_t offset, u
     return syscall(SYS_pwritev2, fd, from, n, HALVES(offset), flags);
 }
 
+/*
+ * The system call itself where libc's struct stat is the kernel's: a sync asks
+ * for the files of descriptors that other threads use, and a program under
+ * ThreadSanitizer would be told that this races with their close().
+ */
+static int status(int fd, struct stat *st)
+{
+#if defined(__LP64__) && defined(SYS_fstat)
+    return (int)syscall(SYS_fstat, fd, st);
+#else
+    return fstat(fd, st);
+#endif
+}
+
+static atomic_bool missing; /* relaxed: each thread may find out for itself */
+
+bool uaio__can_read_nowait(void)
+{
+    return !atomic_load_explicit(&missing, memory_order_relaxed);
+}
+
+/* Linux 5.9 and 5.10 may say 0 of what is not in the page cache. */
+static bool is_at_end(int fd, int64_t offset)
+{
+    struct stat st;
+
+    return status(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= offset;
+}
+
 ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset, uint32_t flags)
 {
-    static atomic_bool missing; /* relaxed: each thread may find out for itself */
     ssize_t done;
 
-    if (atomic_load_explicit(&missing, memory_order_relaxed))
+    if (!uaio__can_read_nowait())
         return -EOPNOTSUPP;
     done = read2(fd, to, n, offset, flags | RWF_NOWAIT);
+    if (done == 0 && !is_at_end(fd, offset))
+        return -EAGAIN;
     if (done >= 0)
         return done;
     if (errno == ENOSYS)
@@ -128,20 +158,6 @@ ssize_t uaio__append(int fd, const void *buffer, size_t nbytes)
 bool uaio__bypasses_cache(int status_flags)
 {
     return status_flags & O_DIRECT;
-}
-
-/*
- * The system call itself where libc's struct stat is the kernel's: a sync asks
- * for the files of descriptors that other threads use, and a program under
- * ThreadSanitizer would be told that this races with their close().
- */
-static int status(int fd, struct stat *st)
-{
-#if defined(__LP64__) && defined(SYS_fstat)
-    return (int)syscall(SYS_fstat, fd, st);
-#else
-    return fstat(fd, st);
-#endif
 }
 
 int uaio__identify(int fd, uint64_t *device, uint64_t *inode)

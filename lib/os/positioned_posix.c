@@ -22,6 +22,11 @@ ssize_t uaio__read_nowait(int fd, const struct iovec *to, int n, int64_t offset,
     return -EOPNOTSUPP;
 }
 
+bool uaio__can_read_nowait(void)
+{
+    return false;
+}
+
 static ssize_t unsupported(void)
 {
     errno = EOPNOTSUPP;

@@ -81,11 +81,12 @@ enum call {
 
 #define CALL_BIT(call) (UINT64_C(1) << (call))
 
-enum { FAULT_SHORT = -1 }; /* in place of an error: half of what was asked for */
+/* In place of an error: half of what was asked for; or, of preadv2() at a position, 0. */
+enum { FAULT_SHORT = -1, FAULT_EMPTY = -2 };
 
 struct fault {
     uint64_t calls;  /* any of these */
-    int error;       /* an errno, or FAULT_SHORT */
+    int error;       /* an errno, or FAULT_* */
     unsigned nth;    /* from the nth call on, counted over all of them; 0: none */
     unsigned times;  /* so often; 0: for ever */
     uint64_t absent; /* besides: these always fail, with ENOSYS */

@@ -126,6 +126,8 @@ static const struct pair pairs[] = {
     ONE(CALL_PREADV2_NOWAIT, EINTR, UNNOTICED),
     ONE(CALL_PREADV2_NOWAIT, EIO, TOLD),
     ONE(CALL_PREADV2_NOWAIT, FAULT_SHORT, TOLD),
+    ONE(CALL_PREADV2_NOWAIT, FAULT_EMPTY, UNNOTICED), /* Linux 5.9 and 5.10 */
+    ALWAYS(CALL_PREADV2_NOWAIT, FAULT_EMPTY, UNNOTICED),
     ONE(CALL_PWRITEV2_NOWAIT, EAGAIN, UNNOTICED),
     ONE(CALL_PWRITEV2_NOWAIT, EINTR, UNNOTICED),
     ONE(CALL_PWRITEV2_NOWAIT, EIO, TOLD),
@@ -264,12 +266,14 @@ static void work_with(const struct pair *pair, unsigned n)
 static void describe(const struct pair *pair, char *text, size_t nbytes)
 {
     const char *name = pair->name;
+    const char *error = pair->error == FAULT_SHORT   ? "short"
+                        : pair->error == FAULT_EMPTY ? "empty"
+                                                     : strerrorname_np(pair->error);
 
     for (int call = 0; !name && call < CALLS; call++)
         if (pair->calls & CALL_BIT(call))
             name = faults_name((enum call)call);
-    snprintf(text, nbytes, "%s %s%s", name,
-             pair->error == FAULT_SHORT ? "short" : strerrorname_np(pair->error),
+    snprintf(text, nbytes, "%s %s%s", name, error,
              pair->times == 1   ? ""
              : pair->times == 0 ? " for ever"
                                 : " several times");
