@@ -16,8 +16,9 @@
  *   searching > 0   a worker is awake and looks before it sleeps;
  *   reserve == 0    all threads there may be are busy, and each looks when
  *                   its job is done: a wake-up could achieve nothing;
- *   in a limited    as many run as may, each looks when its job is done,
- *                   and the watch is there in case they are stuck;
+ *   in a limited    as many run as may, each looks when its job is done, or
+ *   class           does not count any more, and the watch is there in case
+ *                   they are stuck;
  *   for a lazy post the watch is there, which looks every WATCH_NS.
  *
  * searching, reserve, busy and watched change under the lock only; they
@@ -91,6 +92,8 @@ void pool__init(struct pool *pool, const struct pool_config *config)
     tuner__init(&pool->tuner, STARTED_LIMIT, config->max_threads);
     atomic_store_explicit(&pool->share[POOL_CPU].limit,
                           config->cpu_limit ? config->cpu_limit : UINT_MAX, memory_order_relaxed);
+    atomic_store_explicit(&pool->share[POOL_COPY].limit,
+                          config->copy_limit ? config->copy_limit : UINT_MAX, memory_order_relaxed);
     atomic_store_explicit(&pool->share[POOL_STARTED].limit, pool->tuner.limit,
                           memory_order_relaxed);
     pool->idle_ns = (int64_t)config->idle_ms * 1000000;
@@ -458,9 +461,11 @@ void pool__post(struct pool *pool, struct pool_job *newest, struct pool_job *old
 
 void pool__post_lazily(struct pool *pool, struct pool_job *job)
 {
+    enum pool_class class = job->class; /* it may be over, and another, once it is posted */
+
     push(pool, job, job);
     atomic_fetch_add_explicit(&pool->lazy, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&pool->watched, memory_order_seq_cst) && needs_wake(pool, job->class))
+    if (!atomic_load_explicit(&pool->watched, memory_order_seq_cst) && needs_wake(pool, class))
         find_worker(pool, true);
 }
 
@@ -593,7 +598,7 @@ void pool__retire_now(struct pool *pool, struct pool_job *job)
     pool__exit(pool, NULL);
 }
 
-void pool__requeue(struct pool *pool, struct pool_job *job)
+void pool__requeue(struct pool *pool, struct pool_job *job, enum pool_class class)
 {
     struct errand errand = {NULL, NULL};
     bool served;
@@ -602,11 +607,13 @@ void pool__requeue(struct pool *pool, struct pool_job *job)
     pool__enter(pool, &mask);
     if (pool->hooks->unclaim)
         pool->hooks->unclaim(pool, job);
-    if (!pool__is_queued(job) && pool__has_arrived(job))
+    pool__unlink(pool, job); /* which no worker may have looked at yet */
+    job->class = (uint8_t) class;
+    if (pool__has_arrived(job))
         link_ready(pool, job);
-    /* Busy workers will look; without any, nobody would. */
-    if (!pool__is_searched(pool))
-        rouse(pool, &errand, pool->stats.threads == 0);
+    /* Who was to look at it has perhaps found it claimed, and is busy now. */
+    if (worker_wanted(pool))
+        rouse(pool, &errand, true);
     pthread_mutex_unlock(&pool->lock);
     served = run_errand(pool, &errand);
     pool__signals_restore(&mask);
@@ -703,6 +710,29 @@ static void finish_job(struct pool *pool, struct pool_worker *w)
         end_job(pool, job);
 }
 
+/* The worker's job is going to sleep, against what its class says: make room. */
+static void stop_counting(struct pool *pool, struct pool_worker *w)
+{
+    struct errand errand = {NULL, NULL};
+
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_sub_explicit(&pool->share[w->class].busy, 1, memory_order_seq_cst);
+    w->class = POOL_BLOCKING;
+    rouse_if_needed(pool, &errand);
+    pthread_mutex_unlock(&pool->lock);
+    run_errand(pool, &errand);
+}
+
+static void run_job(struct pool *pool, struct pool_worker *w, struct pool_job *job)
+{
+    if (w->class == POOL_COPY) {
+        if (pool->hooks->copy(pool, job))
+            return;
+        stop_counting(pool, w);
+    }
+    pool->hooks->run(pool, job);
+}
+
 /* [lock] Run one job, if there is one; the lock is released meanwhile. */
 static bool run_one(struct pool *pool, struct pool_worker *w, unsigned over_limit)
 {
@@ -719,7 +749,7 @@ static bool run_one(struct pool *pool, struct pool_worker *w, unsigned over_limi
     rouse_if_needed(pool, &errand);
     pthread_mutex_unlock(&pool->lock);
     run_errand(pool, &errand);
-    pool->hooks->run(pool, job);
+    run_job(pool, w, job);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* the job may have enabled it */
     if (is_orphan(&self))
         pthread_exit(NULL); /* the child's last thread: it ends as from exit(0) */
@@ -737,7 +767,11 @@ static bool may_watch(struct pool *pool, const struct pool_worker *w)
 /* [lock] Does a worker that goes to sleep now have to keep watch? */
 static bool watch_needed(struct pool *pool, const struct pool_worker *w)
 {
-    return (pool->nonempty[POOL_CPU] || pool->nonempty[POOL_STARTED]) && may_watch(pool, w);
+    unsigned waiting = 0;
+
+    for (unsigned class = 0; class < POOL_LIMITED; class ++)
+        waiting |= pool->nonempty[class];
+    return waiting && may_watch(pool, w);
 }
 
 /* [lock] Since this was asked last: there may well be more. */
@@ -762,6 +796,16 @@ static bool may_end(struct pool *pool)
            atomic_load_explicit(&pool->held, memory_order_relaxed) == 0;
 }
 
+/* [lock] Is there work that one more worker may not do?  What comes next may be the same,
+ * and whoever looked for it would look for ever. */
+static bool limit_reached(struct pool *pool)
+{
+    for (unsigned class = 0; class < POOL_LIMITED; class ++)
+        if (pool->nonempty[class] && !is_allowed(pool, class))
+            return true;
+    return false;
+}
+
 /*
  * [lock, released meanwhile] Look for work for a moment before going to sleep:
  * where jobs keep coming, being woken costs the poster and the job more than
@@ -770,22 +814,27 @@ static bool may_end(struct pool *pool)
 static bool spin(struct pool *pool, struct pool_worker *w)
 {
     bool found = false;
+    int64_t end;
 
-    if (pool->spin_ns == 0 || pool->spinning || !spin_score__wanted(&pool->spin_score))
+    if (pool->spin_ns == 0 || pool->spinning || limit_reached(pool) ||
+        !spin_score__wanted(&pool->spin_score))
         return false;
     pool->spinning = true;
     set_searching(pool, w, true);
+    end = pool__now_ns() + pool->spin_ns;
     pthread_mutex_unlock(&pool->lock);
-    for (int64_t end = pool__now_ns() + pool->spin_ns; !found && pool__now_ns() < end;)
+    while (!found && pool__now_ns() < end)
         if (!(found = !inbox_empty(pool)))
             sched_yield();
     pthread_mutex_lock(&pool->lock);
     pool->spinning = false;
+    drain(pool);
+    /* Not by whether there was something in the inbox: it may be over its limit, and others
+     * may have emptied it and have left the jobs to us, who are searching. */
+    found = best_of(pool, 0);
     spin_score__count(&pool->spin_score, found);
-    /* Others may have taken what was in the inbox to the ready queues, and have
-     * left it there to us, who are searching; and pool__destroy() wakes only those
-     * who are asleep by then. */
-    return found || pool->stopping || work_left(pool);
+    /* pool__destroy() and pool__call_attention() wake only those who are asleep by then. */
+    return found || pool->stopping || pool->attention;
 }
 
 /*

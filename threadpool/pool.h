@@ -17,12 +17,15 @@
  * its way to look; a worker that takes a job wakes the next while work is
  * left.  A worker that has been idle for idle_ms ends.
  *
- * Three classes of jobs share the queues.  POOL_BLOCKING jobs sleep in the
+ * Four classes of jobs share the queues.  POOL_BLOCKING jobs sleep in the
  * kernel most of their time (a disk): they get threads up to max_threads.
  * POOL_CPU jobs burn it (a copy to the page cache): more of them at once than
  * cpu_limit only get in each other's way, so the rest waits, but not for
  * ever: while some wait, one idle worker keeps watch, and if none was started
  * for a while (the running ones are stuck after all) it runs one itself.
+ * POOL_COPY jobs burn it, too, if what they copy is there (a large read from the page
+ * cache); they are tried first, and one that has to sleep after all counts for their
+ * limit, copy_limit, no more.
  * POOL_STARTED jobs wait for what is, most likely, under way already (a read into
  * the page cache that the kernel has begun): the limit for them is found out as they
  * run (tuner.h), from one worker, if it is as they say, to as many as there may be.
@@ -57,6 +60,7 @@ struct pool;
 
 enum pool_class {
     POOL_CPU,
+    POOL_COPY,
     POOL_STARTED,
     POOL_BLOCKING,
     POOL_CLASSES,
@@ -70,7 +74,7 @@ struct pool_job {
     atomic_uint marks;       /* [atomic] JOB_ARRIVED, JOB_RETIRED */
     uint32_t order;          /* [lock] when it became ready */
     uint8_t priority;        /* [const] below POOL_PRIORITIES */
-    uint8_t class;           /* [const] enum pool_class */
+    uint8_t class;           /* [const] enum pool_class, but for pool__requeue() */
     atomic_bool linked;      /* [atomic] it is in a ready queue; changed under the lock */
 };
 
@@ -90,6 +94,9 @@ struct pool_hooks {
     /* [lock] A claimant gives the job back by pool__requeue(): it may be
      * claimed again from now on.  May be NULL. */
     void (*unclaim)(struct pool *pool, struct pool_job *job);
+    /* Run a POOL_COPY job without sleeping; no lock is held.  False: it is not done, and
+     * run() is to do the rest.  May be NULL if there are none. */
+    bool (*copy)(struct pool *pool, struct pool_job *job);
     /* Run the job; no lock is held. */
     void (*run)(struct pool *pool, struct pool_job *job);
     /*
@@ -177,6 +184,7 @@ struct pool_config {
     size_t stack;         /* bytes of a thread's stack, 0: the system's default */
     unsigned max_threads; /* 1..POOL_MAX_THREADS */
     unsigned cpu_limit;   /* POOL_CPU jobs at once; 0: as many as threads */
+    unsigned copy_limit;  /* POOL_COPY jobs that do not sleep at once; 0: the same */
     unsigned idle_ms;     /* milliseconds that an idle thread stays */
     unsigned spin_us;     /* microseconds to look for work before sleeping, where that pays */
 };
@@ -275,9 +283,9 @@ void pool__retire(struct pool *pool, struct pool_job *job);
  * The caller has all signals blocked. */
 void pool__retire_now(struct pool *pool, struct pool_job *job);
 
-/* The caller has claimed a posted job and gives it back unfinished.  Starts a
- * thread only if there is none. */
-void pool__requeue(struct pool *pool, struct pool_job *job);
+/* The caller has claimed a posted job and gives it back unfinished, as one of that
+ * class. */
+void pool__requeue(struct pool *pool, struct pool_job *job, enum pool_class class);
 
 /*
  * For who claims a job that he has not been given; pool__retire() is due then.
@@ -315,13 +323,14 @@ static inline bool pool__is_searched(struct pool *pool)
     return atomic_load_explicit(&pool->searching, memory_order_relaxed) > 0;
 }
 
-/* For how many nanoseconds is it worth looking for the end of a POOL_CPU job before
- * sleeping?  0: none is running, or there is no CPU to look from.  A hint. */
+/* For how many nanoseconds is it worth looking for the end of a job before sleeping,
+ * if it is one that computes?  0: none is running, or there is no CPU to look from.  A hint. */
 static inline int64_t pool__worth_looking_ns(struct pool *pool)
 {
-    return atomic_load_explicit(&pool->share[POOL_CPU].busy, memory_order_relaxed) > 0
-               ? pool->spin_ns
-               : 0;
+    bool busy = atomic_load_explicit(&pool->share[POOL_CPU].busy, memory_order_relaxed) > 0 ||
+                atomic_load_explicit(&pool->share[POOL_COPY].busy, memory_order_relaxed) > 0;
+
+    return busy ? pool->spin_ns : 0;
 }
 
 /*

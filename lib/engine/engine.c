@@ -11,6 +11,7 @@
 #include "probes.h"
 #include "report.h"
 #include "spread.h"
+#include "spin_score.h"
 #include "stats.h"
 #include "stream.h"
 #include "vector.h"
@@ -27,6 +28,9 @@
  * costs to wake one. */
 #define SPIN_US 50
 
+/* A waiter may find something else done once it has copied so much. */
+#define HELP_COPY_BYTES (1024 * 1024)
+
 typedef void tidy_function(void);
 
 struct pool engine__io;
@@ -35,6 +39,8 @@ static atomic_bool made; /* release: the pools, and all that init() has done */
 
 static void arrive(struct pool *pool, struct pool_job *job);
 static bool claim(struct pool *pool, struct pool_job *job);
+static void unclaim(struct pool *pool, struct pool_job *job);
+static bool copy(struct pool *pool, struct pool_job *job);
 static void run(struct pool *pool, struct pool_job *job);
 static void leave(struct pool *pool, struct pool_job *job);
 static void idle(struct pool *pool);
@@ -55,6 +61,8 @@ static void make_pools(void)
     static const struct pool_hooks hooks = {
         .arrive = arrive,
         .claim = claim,
+        .unclaim = unclaim,
+        .copy = copy,
         .run = run,
         .leave = leave,
         .idle = idle,
@@ -67,6 +75,7 @@ static void make_pools(void)
         .stack = STACK_BYTES,
         .max_threads = settings->threads,
         .cpu_limit = cpu_limit(),
+        .copy_limit = pool__cpus(), /* the submitter sleeps, or helps */
         .idle_ms = settings->idle_ms,
         .spin_us = SPIN_US,
     };
@@ -119,6 +128,16 @@ static bool claim(struct pool *p, struct pool_job *job)
     return request__move(r, request__id(r).generation, REQUEST_QUEUED, REQUEST_RUNNING);
 }
 
+/* Who closes its descriptor waits while it is running, and can end it now. */
+static void unclaim(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_job(job);
+
+    (void)p;
+    request__advance(r, REQUEST_RUNNING, REQUEST_QUEUED);
+    wait__nudge(r);
+}
+
 /*
  * Without a lane there was no memory to keep its order.  A thread of the
  * program's that stands in for ours must not wait for a stream: that may last
@@ -141,16 +160,36 @@ static ssize_t perform(struct pool *p, struct request *r)
     return operation__cut_short(op, EAGAIN);
 }
 
+static void finish(struct request *r, ssize_t result)
+{
+    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+    completion__publish(r, result);
+    notify__send(r);
+}
+
 static void run(struct pool *p, struct pool_job *job)
+{
+    struct request *r = request__of_job(job);
+
+    PROBE3(run, r->operation.kind, r->operation.fd, r);
+    finish(r, perform(p, r));
+}
+
+static bool copy(struct pool *p, struct pool_job *job)
 {
     struct request *r = request__of_job(job);
     ssize_t result;
 
+    (void)p;
+    request__set_work(r, WORK_SLEEPS); /* to waiters it is nothing any more */
+    if (!r->lane)
+        return false;
+    result = operation__copy(&r->operation);
+    if (result == OPERATION_PENDING)
+        return false;
     PROBE3(run, r->operation.kind, r->operation.fd, r);
-    result = perform(p, r);
-    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-    completion__publish(r, result);
-    notify__send(r);
+    finish(r, result);
+    return true;
 }
 
 static void leave(struct pool *p, struct pool_job *job)
@@ -248,7 +287,16 @@ static enum help help_for(const struct submission *s)
 
 static enum pool_class class_of(const struct operation *op)
 {
+    if (operation__copies(op))
+        return POOL_COPY;
     return op->tried ? POOL_STARTED : op->blocking ? POOL_BLOCKING : POOL_CPU;
+}
+
+static enum work work_of(const struct operation *op)
+{
+    if (operation__copies(op)) /* a vector cannot be given back when some of it is done */
+        return op->nbytes <= HELP_COPY_BYTES && !op->vectored ? WORK_COPIES : WORK_SLEEPS;
+    return op->blocking ? WORK_SLEEPS : WORK_COMPUTES;
 }
 
 static struct request *make_request(const struct submission *s, ssize_t result)
@@ -264,7 +312,8 @@ static struct request *make_request(const struct submission *s, ssize_t result)
     else
         r->began_ns = s->began_ns;
     atomic_store_explicit(&r->help, help_for(s), memory_order_relaxed);
-    atomic_store_explicit(&r->computes, !s->operation.blocking, memory_order_relaxed);
+    if (!over && help_for(s) != HELP_NEVER)
+        request__set_work(r, work_of(&s->operation));
     r->face = s->face;
     r->cookie = s->cookie;
     r->operation = s->operation;
@@ -577,7 +626,7 @@ bool engine__ready(const struct readiness *ready, int n)
  */
 static bool may_help(const struct request *r, struct request_id id, unsigned how)
 {
-    bool computes = atomic_load_explicit(&r->computes, memory_order_relaxed);
+    bool computes = atomic_load_explicit(&r->work, memory_order_relaxed) == WORK_COMPUTES;
     bool wanted =
         computes ? how & HELP_NEIGHBOURS || request__in_flight() <= 1 : how & HELP_SLEEPERS;
 
@@ -595,6 +644,24 @@ static bool may_help(const struct request *r, struct request_id id, unsigned how
     }
 }
 
+enum way { NOT_AT_ALL, COPYING, WHOLLY };
+
+/* Did such copies lately find all in the page cache?  (spin_score.h) */
+static _Thread_local int copy_score;
+
+/*
+ * What can be copied without sleeping is fair game for each waiter, whatever else he
+ * waits for: he would sleep meanwhile, and all it takes from a worker is work.
+ */
+static enum way way_to_help(const struct request *r, struct request_id id, unsigned how)
+{
+    bool copies = atomic_load_explicit(&r->work, memory_order_relaxed) == WORK_COPIES;
+
+    if (may_help(r, id, how))
+        return WHOLLY;
+    return copies && how & HELP_COPIES && spin_score__wanted(&copy_score) ? COPYING : NOT_AT_ALL;
+}
+
 bool engine__helpable(struct request_id id)
 {
     struct request *r = request__at(id);
@@ -605,6 +672,8 @@ bool engine__helpable(struct request_id id)
 
 bool engine__help_wanted(unsigned how)
 {
+    if (atomic_load_explicit(&request__copies_in_flight, memory_order_relaxed) == 0)
+        how &= ~(unsigned)HELP_COPIES;
     return how || request__in_flight() <= 1 || !pool__has_reserve(&engine__io);
 }
 
@@ -628,35 +697,66 @@ static bool claim_arrived(struct request *r, uint32_t generation)
     return claimed;
 }
 
+/* Nothing of it is done: else a cancellation would make a short read of it. */
+static void give_back(struct request *r)
+{
+    r->operation.done = 0;
+    request__set_work(r, WORK_SLEEPS);
+    pool__requeue(&engine__io, &r->job, POOL_BLOCKING);
+}
+
+/* What this thread has claimed.  False: it was only to be copied, would have slept, and
+ * is a worker's again. */
+static bool run_claimed(struct request *r, enum way way)
+{
+    ssize_t result = -EAGAIN; /* without a lane, see perform() */
+
+    PROBE3(run, r->operation.kind, r->operation.fd, r);
+    if (r->lane)
+        result = way == WHOLLY ? operation__run(&r->operation) : operation__copy(&r->operation);
+    if (result == OPERATION_PENDING) {
+        give_back(r);
+        return false;
+    }
+    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
+    completion__publish(r, result);
+    request__hold(r);
+    pool__retire(&engine__io, &r->job);
+    return true;
+}
+
+enum help_given { NOTHING, IN_VAIN, DONE };
+
 /* Signals are put off for as long as the operation takes: see struct guard. */
-static bool claim_and_run(struct request *r, uint32_t generation)
+static enum help_given claim_and_run(struct request *r, uint32_t generation, enum way way)
 {
     struct guard guard;
-    bool claimed;
+    enum help_given given = NOTHING;
 
     completion__guard(&guard);
-    claimed = claim_arrived(r, generation);
-    if (claimed) {
-        ssize_t result;
-        PROBE3(run, r->operation.kind, r->operation.fd, r);
-        result = operation__run(&r->operation);
-        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-        completion__publish(r, result);
-        request__hold(r);
-        pool__retire(&engine__io, &r->job);
+    if (claim_arrived(r, generation)) {
+        given = run_claimed(r, way) ? DONE : IN_VAIN;
+        if (way == COPYING)
+            spin_score__count(&copy_score, given == DONE);
     }
     completion__unguard(&guard);
-    return claimed;
+    return given;
 }
 
 bool engine__help(struct request_id id, unsigned how)
 {
     struct request *r = request__at(id);
+    enum way way = engine__helpable(id) ? way_to_help(r, id, how) : NOT_AT_ALL;
+    enum help_given given = NOTHING;
 
-    if (!engine__helpable(id) || !may_help(r, id, how) || !claim_and_run(r, id.generation))
+    if (way != NOT_AT_ALL)
+        given = claim_and_run(r, id.generation, way);
+    if (given == NOTHING)
         return false;
-    uaio__count(STAT_HELPED);
-    completion__tell(r);
+    if (given == DONE) {
+        uaio__count(STAT_HELPED);
+        completion__tell(r);
+    }
     engine__attend();
     return true;
 }

@@ -104,7 +104,8 @@ bool engine__ready(const struct readiness *ready, int n);
 
 /*
  * Run the request in the calling thread, if it is still queued and is one
- * that a waiter may run.  False: it is not ours to run.
+ * that a waiter may run, and wants to run now.  False: it is not ours to run.  True: it
+ * has been run, or at least time has passed.
  */
 bool engine__help(struct request_id id, unsigned how);
 
@@ -115,6 +116,7 @@ bool engine__help(struct request_id id, unsigned how);
 enum {
     HELP_SLEEPERS = 1,   /* requests that sleep, too: there is nothing else to wait for */
     HELP_NEIGHBOURS = 2, /* requests that compute, though others are in flight */
+    HELP_COPIES = 4,     /* what is in the page cache, and is left alone if it is not */
 };
 
 /* Would it be worth a try?  With this request; in that way with any. */

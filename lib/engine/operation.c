@@ -20,6 +20,9 @@
  */
 #define INLINE_MAX_BYTES (256 * 1024)
 
+/* Beyond this the plain call has a word in it: it cuts what is too long, or refuses it. */
+#define COPY_MAX_BYTES (1024 * 1024 * 1024)
+
 static bool offset_overflows(const struct operation *op)
 {
     return op->nbytes > 0 && op->offset > INT64_MAX - (int64_t)op->nbytes;
@@ -109,6 +112,12 @@ ssize_t operation__read_known(struct operation *op)
                                                                 : OPERATION_PENDING;
 }
 
+static bool may_copy(const struct operation *op, bool may_try)
+{
+    return may_try && op->nbytes >= INLINE_MAX_BYTES && op->nbytes <= COPY_MAX_BYTES &&
+           !op->ioprio && uaio__can_read_nowait();
+}
+
 static bool is_stream(const struct operation *op)
 {
     return !op->positioned && !uaio__has_positions(op->fd, op->kind == OPERATION_WRITE);
@@ -160,6 +169,7 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
         return OPERATION_PENDING;
     if (offset_overflows(op))
         return is_write ? -EFBIG : -EOVERFLOW;
+    op->blocking = is_write ? op->blocking : !may_copy(op, may_inline && !direct);
     return OPERATION_PENDING;
 }
 
@@ -418,6 +428,36 @@ ssize_t operation__run(struct operation *op)
         uaio__io_priority_set(previous);
     pthread_setcancelstate(cancel, &cancel);
     return n;
+}
+
+static ssize_t copy(struct operation *op)
+{
+    while (op->done < op->nbytes) {
+        struct segments to;
+        ssize_t n;
+
+        set_segments(&to, op);
+        n = uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
+        if (n < 0)
+            return OPERATION_PENDING;
+        if (n == 0)
+            break;
+        advance(op, (size_t)n);
+    }
+    return (ssize_t)op->done;
+}
+
+ssize_t operation__copy(struct operation *op)
+{
+    int cancel;
+    ssize_t result;
+
+    if (op->closed)
+        return -ECANCELED;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    result = copy(op);
+    pthread_setcancelstate(cancel, &cancel);
+    return result;
 }
 
 void operation__discard(struct operation *op)

@@ -121,6 +121,10 @@ bool operation__is_ready(const struct operation *op);
  * that nobody who closes the program's has to wait for it.  False: none. */
 bool operation__detach(struct operation *op);
 
+/* Of one that copies: do it as far as the page cache has it.  The result; or, for
+ * operation__run() to do the rest, OPERATION_PENDING. */
+ssize_t operation__copy(struct operation *op);
+
 /* Do it, blocking for as long as it takes.  The result, or -errno. */
 ssize_t operation__run(struct operation *op);
 
@@ -151,6 +155,12 @@ static inline bool operation__never_waits(const struct operation *op)
 static inline bool operation__ordered(const struct operation *op)
 {
     return op->append || operation__is_stream(op);
+}
+
+/* A large read that is expected to be in the page cache: only a try will tell. */
+static inline bool operation__copies(const struct operation *op)
+{
+    return op->kind == OPERATION_READ && !op->blocking;
 }
 
 static inline bool operation__is_sync(const struct operation *op)

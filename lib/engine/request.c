@@ -18,6 +18,7 @@ static_assert(SLOT_BYTES <= 256, "a request takes more than 256 bytes");
 
 static struct slab slab = {.slot_size = SLOT_BYTES};
 
+atomic_uint request__copies_in_flight;
 atomic_uint request__now_in_flight;
 
 static bool count(void)
@@ -37,6 +38,20 @@ void request__uncount(struct request *r)
     if (r->counted)
         atomic_fetch_sub_explicit(&request__now_in_flight, 1, memory_order_relaxed);
     r->counted = false;
+    request__set_work(r, WORK_SLEEPS);
+}
+
+void request__set_work(struct request *r, enum work work)
+{
+    enum work before = atomic_load_explicit(&r->work, memory_order_relaxed);
+
+    if (work == before)
+        return;
+    atomic_store_explicit(&r->work, (unsigned char)work, memory_order_relaxed);
+    if (work == WORK_COPIES)
+        atomic_fetch_add_explicit(&request__copies_in_flight, 1, memory_order_relaxed);
+    else if (before == WORK_COPIES)
+        atomic_fetch_sub_explicit(&request__copies_in_flight, 1, memory_order_relaxed);
 }
 
 unsigned request__in_flight(void)
@@ -160,5 +175,6 @@ void request__trim(void)
 void request__reset(void)
 {
     atomic_store_explicit(&request__now_in_flight, 0, memory_order_relaxed);
+    atomic_store_explicit(&request__copies_in_flight, 0, memory_order_relaxed);
     slab__reset(&slab);
 }

@@ -77,6 +77,13 @@ enum help {
     HELP_UNLIMITED, /* unless RLIMIT_FSIZE is set: SIGXFSZ would hit the waiter */
 };
 
+/* What is it to a waiter who might run it? */
+enum work {
+    WORK_SLEEPS,
+    WORK_COMPUTES, /* a copy to the page cache: POOL_CPU */
+    WORK_COPIES,   /* one from it, and not a long one, if all of it is there: POOL_COPY */
+};
+
 struct request_id {
     uint32_t index;
     uint32_t generation;
@@ -169,10 +176,10 @@ struct request {
         bool over : 1;     /* done by engine__prepare() */
         bool numbered : 1; /* it uses the program's own descriptor, see descriptor.h */
     };
-    bool counted;         /* its owner's; it is one of in_flight */
-    atomic_uchar help;    /* atomic: enum help, immutable after submit; a waiter with a
+    bool counted;      /* its owner's; it is one of in_flight */
+    atomic_uchar help; /* atomic: enum help, immutable after submit; a waiter with a
                              stale id may read it, and then fail to claim */
-    atomic_bool computes; /* atomic: the same; the job is POOL_CPU */
+    atomic_uchar work; /* atomic: enum work; a waiter may read it in the same way */
     union {
         int64_t began_ns; /* immutable until PUBLISHING, unless it is `over`: when it was
                              submitted, if it is one that is timed, or 0 */
@@ -229,6 +236,10 @@ void request__uncount(struct request *r);
 /* How many are in flight now: their end is not decided yet. */
 extern atomic_uint request__now_in_flight; /* relaxed */
 unsigned request__in_flight(void);
+
+/* Its owner says what it is to waiters; and of how many it is WORK_COPIES. */
+void request__set_work(struct request *r, enum work work);
+extern atomic_uint request__copies_in_flight; /* relaxed */
 
 bool request__reserve(unsigned n);
 void request__trim(void);

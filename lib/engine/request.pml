@@ -15,6 +15,7 @@
  *     -DBROKEN_MARK        what has retired before it arrives does not leave
  *     -DBROKEN_WATCH       what was attempted in vain is not watched
  *     -DBROKEN_NOTICE      the notice does not hold the request
+ *     -DBROKEN_GIVING      what a helper gives back is not queued again
  *
  * One slot, and two requests that use it one after the other.  Each is to be
  * performed or cancelled, one of them, once; published once; freed once; and
@@ -271,7 +272,7 @@ end_idle:
 proctype helper()
 {
     byte k;
-    bool was_arrived;
+    bool was_arrived, was_retired;
 
     if
     :: made > 0
@@ -282,6 +283,17 @@ proctype helper()
     :: kind == STREAM -> goto over
     fi;
     if
+    :: move(k, QUEUED, RUNNING); /* it would sleep: pool__requeue() */
+        lock();
+        drain();
+        advance(k, RUNNING, QUEUED);
+#ifndef BROKEN_GIVING
+        if
+        :: arrived -> ready = true
+        :: else
+        fi;
+#endif
+        unlock()
     :: move(k, QUEUED, RUNNING);
         perform(k);
         advance(k, RUNNING, PUBLISHING);
@@ -296,7 +308,7 @@ proctype helper()
     :: !is(k, QUEUED)
     fi;
 over:
-    atomic { k = 0; was_arrived = false }
+    atomic { k = 0; was_arrived = false; was_retired = false }
 }
 
 /* engine__cancel() */

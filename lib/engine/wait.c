@@ -63,14 +63,23 @@ int wait__sleep(const struct wait *w, unsigned sequence, int64_t deadline_ns)
     return uaio__event_wait(&slots[w->slot].event, sequence, deadline_ns);
 }
 
-void wait__wake(struct request *r)
+static void signal_all(uint64_t bits)
 {
-    uint64_t bits = atomic_exchange_explicit(&r->waiters, 0, memory_order_acq_rel);
-
     while (bits) {
         uaio__event_signal(&slots[__builtin_ctzll(bits)].event);
         bits &= bits - 1;
     }
+}
+
+void wait__wake(struct request *r)
+{
+    signal_all(atomic_exchange_explicit(&r->waiters, 0, memory_order_acq_rel));
+}
+
+/* Nothing is changed, but by a read-modify-write: see wait.h. */
+void wait__nudge(struct request *r)
+{
+    signal_all(atomic_fetch_or_explicit(&r->waiters, 0, memory_order_acq_rel));
 }
 
 void wait__reset(void)

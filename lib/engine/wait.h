@@ -53,4 +53,7 @@ void wait__reset(void);
 /* The request's status is published: wake who waits for it. */
 void wait__wake(struct request *r);
 
+/* It is in another state again, not over: those who wait for it are to look. */
+void wait__nudge(struct request *r);
+
 #endif

@@ -149,8 +149,8 @@ static unsigned how_to_help(const struct reaper *w, bool for_prompt)
 {
     unsigned how = for_prompt ? HELP_NEIGHBOURS : 0;
 
-    if ((for_prompt || has_free_hands(w)) && has_time(w))
-        how |= HELP_SLEEPERS;
+    if (has_time(w))
+        how |= for_prompt || has_free_hands(w) ? HELP_SLEEPERS | HELP_COPIES : HELP_COPIES;
     return how;
 }
 

@@ -134,6 +134,51 @@ START_TEST(large_ones)
 }
 END_TEST
 
+/*
+ * Several at once, into one piece of memory or three, which a waiter may try to do: of a
+ * file that the page cache has in part, to its end and beyond.
+ */
+START_TEST(large_reads_of_what_is_cached_in_part)
+{
+    enum { N = 8, SIZE = (3 << 20) + 77, MOST = (1 << 20) + 1 };
+    static const size_t sizes[] = {MOST, 256 << 10, MOST - 1, (256 << 10) + 1};
+    static char bufs[N][MOST];
+    struct iovec iov[N][3];
+    struct iocb cbs[N];
+    int fd = temp_file(SIZE);
+    aio_context_t ctx = new_context(N);
+
+    ck_assert_int_eq(fsync(fd), 0);
+    for (size_t round = 0; round < 40; round++) {
+        posix_fadvise(fd, (off_t)(round % 3) << 20, 700000, POSIX_FADV_DONTNEED);
+        for (size_t i = 0; i < N; i++) {
+            int64_t offset = (int64_t)((round * 79193 + i * 370001) % (SIZE + 99999));
+            size_t size = sizes[(round + i) % 4];
+            memset(bufs[i], 0, MOST);
+            iov[i][0] = (struct iovec){bufs[i], 100001};
+            iov[i][1] = (struct iovec){bufs[i] + 100001, 7};
+            iov[i][2] = (struct iovec){bufs[i] + 100008, size - 100008};
+            if (i % 2)
+                prep_readv(&cbs[i], fd, iov[i], 3, offset);
+            else
+                prep_read(&cbs[i], fd, bufs[i], size, offset);
+            cbs[i].aio_data = i;
+            must_submit(ctx, &cbs[i]);
+        }
+        for (size_t done = 0; done < N; done++) {
+            struct io_event event;
+            ck_assert_int_eq(t_getevents(ctx, 1, 1, &event, NULL), 1);
+            size_t i = (size_t)event.data, offset = (size_t)cbs[i].aio_offset;
+            size_t size = sizes[(round + i) % 4], there = offset < SIZE ? SIZE - offset : 0;
+            size_t expected = there < size ? there : size;
+            ck_assert_int_eq((long)event.res, (long)expected);
+            ck_assert(is_pattern(bufs[i], expected, offset));
+            ck_assert(expected == MOST || bufs[i][expected] == 0);
+        }
+    }
+}
+END_TEST
+
 /* Offsets are of 64 bits. */
 START_TEST(offsets_beyond_four_gigabytes)
 {
@@ -924,6 +969,7 @@ Suite *readwrite_suite(void)
     tcase_add_test(tc, short_reads_at_the_end);
     tcase_add_test(tc, no_bytes_are_no_error);
     tcase_add_test(tc, large_ones);
+    tcase_add_test(tc, large_reads_of_what_is_cached_in_part);
     tcase_add_test(tc, offsets_beyond_four_gigabytes);
     tcase_add_test(tc, ebadf_for_the_wrong_mode);
     tcase_add_test(tc, einval_for_a_negative_offset);

@@ -79,6 +79,51 @@ START_TEST(read_of_many_megabytes_is_whole)
 END_TEST
 
 /*
+ * Several at once, which a waiter may try to do: of a file that the page cache has in
+ * part, to its end and beyond.
+ */
+START_TEST(large_reads_of_what_is_cached_in_part)
+{
+    enum { N = 8, SIZE = (3 << 20) + 77, MOST = (1 << 20) + 1 };
+    static const size_t sizes[] = {MOST, 256 << 10, MOST - 1, (256 << 10) + 1};
+    static char bufs[N][MOST];
+    struct aiocb cbs[N];
+    int fd = temp_file(SIZE);
+
+    ck_assert_int_eq(fsync(fd), 0);
+    for (size_t round = 0; round < 40; round++) {
+        const struct aiocb *list[N];
+        size_t waited = N;
+        posix_fadvise(fd, (off_t)(round % 3) << 20, 700000, POSIX_FADV_DONTNEED);
+        for (size_t i = 0; i < N; i++) {
+            off_t offset = (off_t)((round * 79193 + i * 370001) % (SIZE + 99999));
+            memset(bufs[i], 0, MOST);
+            prep(&cbs[i], fd, bufs[i], sizes[(round + i) % COUNT(sizes)], offset);
+            must_read(&cbs[i]);
+            list[i] = &cbs[i];
+        }
+        while (waited > 0) {
+            ck_assert_int_eq(aio_suspend(list, N, NULL), 0);
+            for (size_t i = 0; i < N; i++) {
+                if (!list[i] || aio_error(list[i]) == EINPROGRESS)
+                    continue;
+                list[i] = NULL;
+                waited--;
+            }
+        }
+        for (size_t i = 0; i < N; i++) {
+            size_t offset = (size_t)cbs[i].aio_offset, nbytes = cbs[i].aio_nbytes;
+            size_t there = offset < SIZE ? SIZE - offset : 0;
+            size_t expected = there < nbytes ? there : nbytes;
+            ck_assert_int_eq(finish(&cbs[i]), (ssize_t)expected);
+            ck_assert(is_pattern(bufs[i], expected, offset));
+            ck_assert(expected == MOST || bufs[i][expected] == 0);
+        }
+    }
+}
+END_TEST
+
+/*
  * "The return value says only whether the request was queued; later errors come
  * through aio_error."
  */
@@ -483,6 +528,7 @@ Suite *read_suite(void)
     tcase_add_test(tc, read_is_short_at_end_of_file);
     tcase_add_test(tc, read_of_no_bytes_gives_0);
     tcase_add_test(tc, read_of_many_megabytes_is_whole);
+    tcase_add_test(tc, large_reads_of_what_is_cached_in_part);
     tcase_add_test(tc, later_errors_come_through_aio_error);
     tcase_add_test(tc, a_bad_buffer_is_efault_through_aio_error);
     tcase_add_test(tc, eagain_when_full_and_nothing_queued);

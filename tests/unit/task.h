@@ -93,7 +93,8 @@ bool threads_come_to(unsigned n);
  * once (plain_hooks). */
 bool all_ran_once(unsigned n);
 
-/* The rest of the pool's suite: test_pool_gate.c, test_pool_harm.c. */
+/* The rest of the pool's suite, in the files of these names: test_pool_*.c. */
+void add_copy_cases(Suite *suite);
 void add_gate_cases(Suite *suite);
 void add_harm_cases(Suite *suite);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threadpool/pool.h: jobs and threads.  The gate is in test_pool_gate.c, and
- * what goes wrong around the pool in test_pool_harm.c.
+ * threadpool/pool.h: jobs and threads.  The gate is in test_pool_gate.c, jobs that
+ * are tried first in test_pool_copy.c, and what goes wrong around the pool in
+ * test_pool_harm.c.
  *
  * The sentences quoted are pool.h's.  Invariant of every test here: each job
  * that is posted runs exactly once, or not at all if it was withdrawn.
@@ -867,6 +868,7 @@ Suite *pool_suite(void)
     tcase_add_test(bounds, destroy_waits_for_the_idle_hook);
     tcase_add_test(bounds, a_pool_can_be_made_again);
     add_gate_cases(suite);
+    add_copy_cases(suite);
     add_harm_cases(suite);
     return suite;
 }

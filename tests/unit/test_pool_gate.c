@@ -304,7 +304,7 @@ START_TEST(a_dropped_job_can_be_queued_again)
     set_task(1, POOL_BLOCKING, 0, NULL);
     post_tasks(0, 2);
     await(&over); /* the worker has dropped the first */
-    pool__requeue(&pool, &tasks[0].job);
+    pool__requeue(&pool, &tasks[0].job, POOL_BLOCKING);
     await(&over);
     pool__destroy(&pool);
     ck_assert(all_ran_once(2));
@@ -318,7 +318,7 @@ START_TEST(a_job_can_be_given_back_before_it_is_dropped)
     post_task(set_task(1, POOL_BLOCKING, 0, NULL));
     let_arrive();
     ck_assert(claim_task(&tasks[1]));
-    pool__requeue(&pool, &tasks[1].job);
+    pool__requeue(&pool, &tasks[1].job, POOL_BLOCKING);
     sem_post(&tasks[0].go);
     await_n(&over, 2);
     pool__destroy(&pool);
@@ -333,7 +333,7 @@ START_TEST(a_job_can_be_given_back_when_all_threads_have_ended)
     claim_unposted(set_task(0, POOL_BLOCKING, 0, NULL));
     post_task(&tasks[0]);
     ck_assert(threads_come_to(0));
-    pool__requeue(&pool, &tasks[0].job);
+    pool__requeue(&pool, &tasks[0].job, POOL_BLOCKING);
     await(&over);
     pool__destroy(&pool);
     ck_assert(all_ran_once(1));
@@ -345,7 +345,7 @@ START_TEST(a_job_can_be_given_back_before_it_is_posted)
 {
     open_gate(1, 0, LONG_MS);
     claim_unposted(set_task(0, POOL_BLOCKING, 0, NULL));
-    pool__requeue(&pool, &tasks[0].job);
+    pool__requeue(&pool, &tasks[0].job, POOL_BLOCKING);
     post_task(&tasks[0]);
     await(&over);
     pool__destroy(&pool);
@@ -386,7 +386,7 @@ static void *help(void *arg)
                 continue;
             if (i % 11 == self &&
                 !atomic_exchange_explicit(&task->given_back, true, memory_order_relaxed)) {
-                pool__requeue(&pool, &task->job);
+                pool__requeue(&pool, &task->job, POOL_BLOCKING);
                 continue;
             }
             run_task(task);
