@@ -600,8 +600,6 @@ void pool__retire_now(struct pool *pool, struct pool_job *job)
 
 void pool__requeue(struct pool *pool, struct pool_job *job, enum pool_class class)
 {
-    struct errand errand = {NULL, NULL};
-    bool served;
     sigset_t mask;
 
     pool__enter(pool, &mask);
@@ -611,14 +609,7 @@ void pool__requeue(struct pool *pool, struct pool_job *job, enum pool_class clas
     job->class = (uint8_t) class;
     if (pool__has_arrived(job))
         link_ready(pool, job);
-    /* Who was to look at it has perhaps found it claimed, and is busy now. */
-    if (worker_wanted(pool))
-        rouse(pool, &errand, true);
-    pthread_mutex_unlock(&pool->lock);
-    served = run_errand(pool, &errand);
-    pool__signals_restore(&mask);
-    if (!served)
-        stand_in(pool);
+    pool__exit(pool, &mask); /* who was to look has perhaps found it claimed, and is busy now */
 }
 
 void pool__resize(struct pool *pool, unsigned max_threads, unsigned idle_ms)
@@ -713,14 +704,10 @@ static void finish_job(struct pool *pool, struct pool_worker *w)
 /* The worker's job is going to sleep, against what its class says: make room. */
 static void stop_counting(struct pool *pool, struct pool_worker *w)
 {
-    struct errand errand = {NULL, NULL};
-
-    pthread_mutex_lock(&pool->lock);
+    pool__enter(pool, NULL);
     atomic_fetch_sub_explicit(&pool->share[w->class].busy, 1, memory_order_seq_cst);
     w->class = POOL_BLOCKING;
-    rouse_if_needed(pool, &errand);
-    pthread_mutex_unlock(&pool->lock);
-    run_errand(pool, &errand);
+    pool__exit(pool, NULL);
 }
 
 static void run_job(struct pool *pool, struct pool_worker *w, struct pool_job *job)

@@ -160,11 +160,10 @@ static ssize_t perform(struct pool *p, struct request *r)
     return operation__cut_short(op, EAGAIN);
 }
 
-static void finish(struct request *r, ssize_t result)
+static void publish(struct request *r, ssize_t result)
 {
     request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
     completion__publish(r, result);
-    notify__send(r);
 }
 
 static void run(struct pool *p, struct pool_job *job)
@@ -172,7 +171,8 @@ static void run(struct pool *p, struct pool_job *job)
     struct request *r = request__of_job(job);
 
     PROBE3(run, r->operation.kind, r->operation.fd, r);
-    finish(r, perform(p, r));
+    publish(r, perform(p, r));
+    notify__send(r);
 }
 
 static bool copy(struct pool *p, struct pool_job *job)
@@ -188,7 +188,8 @@ static bool copy(struct pool *p, struct pool_job *job)
     if (result == OPERATION_PENDING)
         return false;
     PROBE3(run, r->operation.kind, r->operation.fd, r);
-    finish(r, result);
+    publish(r, result);
+    notify__send(r);
     return true;
 }
 
@@ -302,6 +303,7 @@ static enum work work_of(const struct operation *op)
 static struct request *make_request(const struct submission *s, ssize_t result)
 {
     bool over = result != OPERATION_PENDING;
+    enum help help = help_for(s);
     struct request *r = new_request(first_state(&s->operation, over));
 
     if (!r)
@@ -311,8 +313,8 @@ static struct request *make_request(const struct submission *s, ssize_t result)
         r->result = result;
     else
         r->began_ns = s->began_ns;
-    atomic_store_explicit(&r->help, help_for(s), memory_order_relaxed);
-    if (!over && help_for(s) != HELP_NEVER)
+    atomic_store_explicit(&r->help, help, memory_order_relaxed);
+    if (!over && help != HELP_NEVER)
         request__set_work(r, work_of(&s->operation));
     r->face = s->face;
     r->cookie = s->cookie;
@@ -524,8 +526,7 @@ static void finish_over(struct pool_job *over)
     completion__guard(&guard);
     for (struct pool_job *job = over; job; job = job->posted) {
         struct request *r = request__of_job(job);
-        request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-        completion__publish(r, r->result);
+        publish(r, r->result);
     }
     completion__unguard(&guard);
     completion__tell_all(over);
@@ -718,8 +719,7 @@ static bool run_claimed(struct request *r, enum way way)
         give_back(r);
         return false;
     }
-    request__advance(r, REQUEST_RUNNING, REQUEST_PUBLISHING);
-    completion__publish(r, result);
+    publish(r, result);
     request__hold(r);
     pool__retire(&engine__io, &r->job);
     return true;

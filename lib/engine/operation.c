@@ -53,6 +53,15 @@ static void set_segments(struct segments *to, const struct operation *op)
     to->n = 1;
 }
 
+/* What comes next of it, as far as the page cache has that. */
+static ssize_t read_next_cached(const struct operation *op)
+{
+    struct segments to;
+
+    set_segments(&to, op);
+    return uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
+}
+
 /*
  * Read what the page cache has.  A short read is either the end of the file,
  * and the next one says 0, or a hole in the cache: then `done` is set and the
@@ -66,11 +75,8 @@ static ssize_t read_cached(struct operation *op)
 {
     op->tried = true;
     while (op->done < op->nbytes) {
-        struct segments to;
-        ssize_t n;
+        ssize_t n = read_next_cached(op);
 
-        set_segments(&to, op);
-        n = uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
         if (n < 0) {
             op->tried = n == -EAGAIN || op->done > 0;
             if (!op->tried)
@@ -169,7 +175,8 @@ static ssize_t prepare(struct operation *op, int status, bool may_inline, bool *
         return OPERATION_PENDING;
     if (offset_overflows(op))
         return is_write ? -EFBIG : -EOVERFLOW;
-    op->blocking = is_write ? op->blocking : !may_copy(op, may_inline && !direct);
+    if (!is_write && may_copy(op, may_inline && !direct))
+        op->blocking = false;
     return OPERATION_PENDING;
 }
 
@@ -433,11 +440,8 @@ ssize_t operation__run(struct operation *op)
 static ssize_t copy(struct operation *op)
 {
     while (op->done < op->nbytes) {
-        struct segments to;
-        ssize_t n;
+        ssize_t n = read_next_cached(op);
 
-        set_segments(&to, op);
-        n = uaio__read_nowait(op->fd, to.first, to.n, op->offset + (int64_t)op->done, op->flags);
         if (n < 0)
             return OPERATION_PENDING;
         if (n == 0)

@@ -149,9 +149,11 @@ static unsigned how_to_help(const struct reaper *w, bool for_prompt)
 {
     unsigned how = for_prompt ? HELP_NEIGHBOURS : 0;
 
-    if (has_time(w))
-        how |= for_prompt || has_free_hands(w) ? HELP_SLEEPERS | HELP_COPIES : HELP_COPIES;
-    return how;
+    if (!has_time(w))
+        return how;
+    if (for_prompt || has_free_hands(w))
+        how |= HELP_SLEEPERS;
+    return how | HELP_COPIES;
 }
 
 /* ---- waiting ------------------------------------------------------------------- */

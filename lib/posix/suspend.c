@@ -119,8 +119,8 @@ static bool help_one(struct waiting *w)
     if (!w->group) {
         bool single;
         int best = best_to_help(w, &single);
-        return best >= 0 && engine__help(aiocb__id(w->list[best]),
-                                         single ? HELP_SLEEPERS | HELP_COPIES : HELP_COPIES);
+        return best >= 0 &&
+               engine__help(aiocb__id(w->list[best]), HELP_COPIES | (single ? HELP_SLEEPERS : 0u));
     }
     if (w->next == 0 && w->last == 1)
         habit__waits(w->ids[0]);

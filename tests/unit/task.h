@@ -71,6 +71,9 @@ struct task *set_task(unsigned i, enum pool_class class, unsigned priority,
 void post_tasks(unsigned first, unsigned n);
 void post_task(struct task *task);
 
+/* Let all that was posted arrive. */
+void let_arrive(void);
+
 /* Run a task as a helper does, if nobody has claimed it yet. */
 bool claim_task(struct task *task);
 void run_task(struct task *task);

@@ -52,27 +52,14 @@ static void open_copying(unsigned max_threads, unsigned copy_limit, bool succeed
     taken = 0;
 }
 
+/* Copied, or else run. */
 START_TEST(copies_are_tried_and_then_are_done)
 {
-    open_copying(4, NO_LIMIT, true);
+    open_copying(4, NO_LIMIT, _i == 0);
     for (unsigned i = 0; i < 100; i++) {
         set_task(i, POOL_COPY, i % 5, NULL);
         sem_post(&leave_copy);
     }
-    post_tasks(0, 100);
-    await_n(&over, 100);
-    pool__destroy(&pool);
-    ck_assert_uint_eq(count(tried), 100);
-    ck_assert(all_ran_once(100));
-    ck_assert_uint_eq(count(pool.share[POOL_COPY].busy), 0);
-}
-END_TEST
-
-START_TEST(what_cannot_be_copied_is_run)
-{
-    open_copying(4, NO_LIMIT, false);
-    for (unsigned i = 0; i < 100; i++)
-        set_task(i, POOL_COPY, i % 5, NULL);
     post_tasks(0, 100);
     await_n(&over, 100);
     pool__destroy(&pool);
@@ -147,7 +134,6 @@ END_TEST
 START_TEST(a_job_given_back_has_another_class)
 {
     static struct pool_hooks hooks;
-    sigset_t mask;
 
     open_copying(2, 1, true);
     hooks = gate_hooks;
@@ -159,8 +145,7 @@ START_TEST(a_job_given_back_has_another_class)
     post_tasks(0, 2);
     await_n(&started, 2); /* all threads are busy */
     post_task(&tasks[2]);
-    pool__enter(&pool, &mask); /* it arrives */
-    pool__exit(&pool, &mask);
+    let_arrive();
     ck_assert(claim_task(&tasks[2]));
     pool__requeue(&pool, &tasks[2].job, POOL_BLOCKING);
     sem_post(&tasks[0].go);
@@ -230,8 +215,7 @@ void add_copy_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("copy");
 
-    tcase_add_test(tcase, copies_are_tried_and_then_are_done);
-    tcase_add_test(tcase, what_cannot_be_copied_is_run);
+    tcase_add_loop_test(tcase, copies_are_tried_and_then_are_done, 0, 2);
     tcase_add_test(tcase, copies_wait_at_their_limit);
     tcase_add_test(tcase, what_sleeps_after_all_makes_room);
     tcase_add_test(tcase, all_sleep_in_the_end);

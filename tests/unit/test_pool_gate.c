@@ -32,14 +32,6 @@ static void claim_unposted(struct task *task)
     atomic_store_explicit(&task->claimed, true, memory_order_relaxed);
 }
 
-/* Let everything that was posted arrive. */
-static void let_arrive(void)
-{
-    sigset_t mask;
-    pool__enter(&pool, &mask);
-    pool__exit(&pool, &mask);
-}
-
 static void occupy(unsigned i)
 {
     post_task(set_task(i, POOL_BLOCKING, 0, wait_for_go));
